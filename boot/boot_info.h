@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * What the firmware told us, the same for every front end: nobody behind this header knows who
+ * booted us. The front end fills one struct boot_info and calls kernel_entry with its
+ * physical address in RDI and this machine state:
+ *
+ *   - 64-bit mode, interrupts off, on a stack of at least 16 KiB in memory described as BOOT_MEM_LOADER;
+ *   - page tables that map [0, 4 GiB) at DIRECT_MAP_BASE and identically, writable, and the kernel
+ *     image [kernel_phys, kernel_phys + image size) at KERNEL_VIRT, 2 MiB pages;
+ *   - the struct and all it points to lies below 4 GiB and in memory that is not BOOT_MEM_USABLE
+ *     (the kernel copies what it keeps, then turns BOOT_MEM_LOADER into usable RAM).
+ *
+ * Every pointer in here is a physical address. Every value is input from outside: the kernel checks
+ * it (boot_info_check() in kernel/) before use.
+ */
+#pragma once
+
+#include "base/units.h"
+
+#include <stdint.h>
+
+/* The kernel's fixed places in the address space (docs/memory.md has the whole map). */
+#define KERNEL_VIRT     UINT64_C(0xFFFFFFFF80000000) /* image base; physically at kernel_phys */
+#define DIRECT_MAP_BASE UINT64_C(0xFFFF800000000000) /* all RAM: virtual = physical + this */
+
+#define BOOT_INFO_MAGIC   UINT64_C(0x4F464E4954534541) /* "AESTINFO" */
+#define BOOT_INFO_VERSION 1
+#define BOOT_MEM_MAX      256 /* ranges; firmware maps that are longer are merged, then refused */
+
+enum boot_front {
+    BOOT_FRONT_PVH = 1,
+    BOOT_FRONT_EFI = 2,
+};
+
+enum boot_mem_type {
+    BOOT_MEM_USABLE = 1,
+    BOOT_MEM_RESERVED = 2,
+    BOOT_MEM_ACPI_RECLAIM = 3, /* tables; usable once read, kept by us */
+    BOOT_MEM_ACPI_NVS = 4,
+    BOOT_MEM_BAD = 5,
+    BOOT_MEM_LOADER = 6,      /* our loader's own; usable once the kernel has copied boot_info */
+    BOOT_MEM_KERNEL = 7,      /* the kernel image */
+    BOOT_MEM_EFI_RUNTIME = 8, /* mapped only during a runtime call */
+};
+
+struct boot_mem {
+    paddr_t start;
+    uint64_t size_bytes;
+    uint32_t type; /* enum boot_mem_type */
+    uint32_t efi_executable; /* EFI_RUNTIME: 1 = code */
+};
+
+/* A linear framebuffer of 32-bit pixels; width 0: there is none. */
+struct boot_framebuffer {
+    paddr_t addr;
+    uint64_t size_bytes;
+    uint32_t width, height;
+    uint32_t stride_pixels;
+    uint32_t is_rgb; /* 1: red in the low byte; 0: blue in the low byte */
+};
+
+struct boot_info {
+    uint64_t magic;
+    uint32_t version;
+    uint32_t front; /* enum boot_front */
+
+    paddr_t kernel_phys; /* 2 MiB aligned; address of KERNEL_VIRT */
+    paddr_t cmdline;     /* NUL-terminated ASCII; 0: none */
+    uint64_t cmdline_bytes; /* without the NUL */
+    paddr_t conf;        /* text of aerostat.conf; 0: none */
+    uint64_t conf_bytes;
+    paddr_t rsdp;             /* ACPI root pointer; 0: none */
+    paddr_t smbios;           /* SMBIOS entry point, 2.1 or 3.0; 0: none */
+    paddr_t efi_system_table; /* 0 unless BOOT_FRONT_EFI */
+
+    struct boot_framebuffer framebuffer;
+
+    uint64_t mem_count;
+    struct boot_mem mem[BOOT_MEM_MAX]; /* as the firmware gave it: unsorted, unchecked */
+};

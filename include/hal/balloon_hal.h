@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The OS seam: the services the balloon library needs. The kernel, the host tests and other firmware
+ * each implement it; docs/porting-balloon.md shows a complete small one.
+ *
+ * Context: every call comes from the balloon's task, one at a time, never from an ISR. None of them
+ * may wait for the host, and none may call back into the balloon.
+ */
+#pragma once
+
+#include "base/log.h"
+#include "base/units.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What the host has behind free memory (mm/pmm.h keeps free blocks apart by it). */
+enum run_state {
+    RUN_TOUCHED,   /* the guest wrote it: the host has backing for it */
+    RUN_UNTOUCHED, /* never written, or given back to the host: no backing */
+};
+
+/* What a balloon asks of run_take(). */
+struct run_want {
+    uint64_t pfn_limit; /* every frame number lies below this, R-V-10 */
+    bool touched_only;  /* refuse with -ENOMEM rather than take untouched memory, R-X-03 */
+};
+
+/* Figures for statistics, R-V-39. Bytes or counts since boot; counters only ever grow. */
+struct mem_stats {
+    uint64_t total_bytes;     /* all RAM the allocator was given at boot; ballooned RAM counts */
+    uint64_t free_bytes;      /* could be taken now, the reserve included */
+    uint64_t available_bytes; /* free and reclaimable, less the reserve */
+    uint64_t cache_bytes;     /* reclaimable without I/O */
+    uint64_t minor_faults, major_faults;
+    uint64_t block_allocs, block_failures; /* 2 MiB allocations */
+    uint64_t oom_events, alloc_stalls;
+    uint64_t reserve_bytes; /* a balloon never takes the last of these, R-X-05 */
+};
+
+/* Memory shared with the device: zeroed, physically contiguous, frame aligned. */
+struct dma_mem {
+    void *ptr;
+    paddr_t addr; /* as the device sees it */
+    size_t size_bytes;
+};
+
+struct balloon_hal {
+    void *ctx; /* passed back untouched; all instance state of the implementer */
+
+    /* Take a run of 2^order frames (order 0 or 9), aligned to its size. Returns 0 and *out and
+     * *state, or -ENOMEM when the guest would fall below its reserve. Best effort (R-V-23): never
+     * triggers the out-of-memory path. */
+    int (*run_take)(void *ctx, unsigned order, struct run_want want, pfn_t *out,
+                    enum run_state *state);
+
+    /* Return a run obtained from run_take(), whole or in parts. Cannot fail. */
+    void (*run_give)(void *ctx, pfn_t first, unsigned order, enum run_state state);
+
+    /* The balloon holds `delta` frames more (or, negative, fewer) that it counts as taken from the
+     * OS's managed memory: R-V-44. Not called for frames that DEFLATE_ON_OOM can bring back. */
+    void (*account)(void *ctx, int64_t delta_frames);
+
+    /* Memory for rings and buffers. Returns 0 or -ENOMEM. */
+    int (*dma_alloc)(void *ctx, size_t size_bytes, struct dma_mem *out);
+    void (*dma_free)(void *ctx, struct dma_mem *mem);
+
+    /* Memory for the library's own state: zeroed, aligned to 16; NULL when there is none. */
+    void *(*mem_alloc)(void *ctx, size_t size_bytes);
+    void (*mem_free)(void *ctx, void *ptr, size_t size_bytes);
+
+    /* Monotonic time in ns. */
+    uint64_t (*now)(void *ctx);
+
+    /* Run the balloon's task again as soon as possible / not later than `when_ns`. A new wake_at()
+     * replaces the former; UINT64_MAX cancels. A wake before its time is harmless. */
+    void (*wake)(void *ctx);
+    void (*wake_at)(void *ctx, uint64_t when_ns);
+
+    /* Sample the statistics. */
+    void (*mem_stats)(void *ctx, struct mem_stats *out);
+
+    /* Pause the CPU for a moment inside a bounded poll (the out-of-memory path only). */
+    void (*relax)(void *ctx);
+
+    struct log_sink log;
+};

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Monotonic time from the TSC, calibrated at boot against the best source the machine has. */
+#pragma once
+
+#include <stdint.h>
+
+/* Calibrate. Logs source and kHz. Boot context, after ACPI tables and interrupts controllers are known. */
+void clock_init(void);
+
+/* Nanoseconds since kernel entry. Any context, NMI included; 0 before clock_init(). */
+uint64_t clock_ns(void);
+
+uint64_t clock_tsc_khz(void);
+const char *clock_source(void);

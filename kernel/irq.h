@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Device interrupts: from a PCI interrupt line or a GSI to a handler. The handler runs at isr level:
+ * acknowledge, record the cause, wake a task; it returns true when its device had raised the line.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef bool irq_fn(void *ctx);
+
+/* Find LAPIC and IOAPICs (MADT or the fixed places), mask everything. Boot context. */
+void irq_init(void);
+
+/* Route `gsi` (level, low or as the MADT says) to `fn`. 0; -ENODEV no such pin, -ENOSPC no vector
+ * left, -ENOTSUP when irq=poll. On an error the caller polls its device. Shared lines are called in
+ * turn. */
+int irq_attach(uint32_t gsi, irq_fn *fn, void *ctx);
+void irq_detach(uint32_t gsi, irq_fn *fn, void *ctx);
+
+/* True when the configuration says irq=poll. */
+bool irq_is_polled(void);

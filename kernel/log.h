@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The log ring and the console lines made of it. Lines look like "[    0.123456] module: text". */
+#pragma once
+
+#include "base/log.h"
+
+/* The kernel's sink, handed to the core as well. */
+extern const struct log_sink kernel_log;
+
+#define log_error(...) log_to(&kernel_log, LOG_ERROR, __VA_ARGS__)
+#define log_warn(...)  log_to(&kernel_log, LOG_WARN, __VA_ARGS__)
+#define log_info(...)  log_to(&kernel_log, LOG_INFO, __VA_ARGS__)
+#define log_debug(...) log_to(&kernel_log, LOG_DEBUG, __VA_ARGS__)

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The ways out: ACPI S5, EFI runtime, keyboard controller, port 0xCF9, triple fault; each tried in turn. */
+#pragma once
+
+_Noreturn void power_off(void);
+_Noreturn void power_reboot(void);
+
+/* End a test run: isa-debug-exit at 0x501 with `status` (QEMU exits with status<<1|1), else power off. */
+_Noreturn void power_test_exit(unsigned status);

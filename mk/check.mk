@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# check, check-quick and their rings; setup; run; bench.

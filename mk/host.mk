@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Host programs: the core and the pure kernel files with sanitizers, the unit tests (tests/host/test_*.c,
+# one cmocka program each), fuzz entries, the embedding example.
+
+HOST_OUT := $(O)/host-$(notdir $(HOST_CC))
+HOST_LIB_C := $(CORE_C) $(PURE_C) $(wildcard tests/model/*.c)
+HOST_LIB := $(HOST_OUT)/libcore.a
+HOST_TESTS := $(patsubst tests/host/%.c,$(HOST_OUT)/bin/%,$(wildcard tests/host/test_*.c))
+
+$(HOST_OUT)/%.c.o: %.c $(O)/flags.stamp
+	@mkdir -p $(@D)
+	$(call say,HOSTCC,$<)
+	$(Q)$(HOST_CC) $(HOST_CFLAGS) -c $< -o $@
+
+$(HOST_LIB): $(patsubst %,$(HOST_OUT)/%.o,$(HOST_LIB_C))
+	$(Q)rm -f $@ && $(AR) rcsD $@ $^
+
+$(HOST_OUT)/bin/%: $(HOST_OUT)/tests/host/%.c.o $(HOST_LIB)
+	@mkdir -p $(@D)
+	$(Q)$(HOST_CC) $(HOST_SAN) $< $(HOST_LIB) -lcmocka -o $@
+
+host-tests: $(HOST_TESTS)
+
+# One program after the other; a failing one stops the run and shows its output.
+check-host: $(HOST_TESTS)
+	@for t in $(HOST_TESTS); do $$t > $$t.log 2>&1 || { cat $$t.log; echo "FAILED: $$t"; exit 1; }; \
+	  printf '  PASS    %s\n' "$$(basename $$t): $$(grep -c '  OK ' $$t.log) cases"; done
+
+.PHONY: host-tests check-host
+-include $(patsubst %,$(HOST_OUT)/%.d,$(HOST_LIB_C)) $(wildcard $(HOST_OUT)/tests/host/*.d)

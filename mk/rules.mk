@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# The kernel: which files it is made of, how they are compiled and linked.
+
+CORE_C := $(wildcard mm/*.c drivers/balloon/*.c drivers/bus/*.c drivers/virtio/*.c \
+            drivers/virtio/transport/*.c drivers/virtio/queue/*.c drivers/vmware/*.c)
+LIB_C := $(filter drivers/%,$(CORE_C))
+KERNEL_C := $(wildcard boot/pvh/*.c kernel/*.c kernel/x86/*.c)
+KERNEL_ASM := $(wildcard boot/pvh/*.asm kernel/x86/*.asm drivers/vmware/*.asm)
+SUITE_C := $(wildcard tests/guest/*.c)
+
+# Kernel and boot files without machine access: also compiled for the host, so that cmocka tests them.
+PURE_C := $(wildcard $(addprefix kernel/,format.c config_parse.c acpi_parse.c madt.c smbios_parse.c \
+            symbols.c boot_check.c clock_math.c glyphs.c) kernel/x86/lapic_regs.c boot/pvh/start_info.c)
+
+C_FILES = $(shell git ls-files '*.c' '*.h')
+
+guest_objs = $(patsubst %,$(O)/guest/%.o,$(1))
+KERNEL_OBJS := $(call guest_objs,$(CORE_C) $(KERNEL_C) $(KERNEL_ASM))
+SUITE_OBJS := $(call guest_objs,$(SUITE_C))
+
+$(O)/guest/%.c.o: %.c $(O)/flags.stamp
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(GUEST_CFLAGS) -c $< -o $@
+
+$(O)/guest/%.c.o: $(O)/gen/%.c $(O)/flags.stamp
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(GUEST_CFLAGS) -c $< -o $@
+
+$(O)/guest/%.asm.o: %.asm $(O)/flags.stamp
+	@mkdir -p $(@D)
+	$(call say,NASM,$<)
+	$(Q)$(NASM) -f elf64 -Werror -MD $(@:.o=.d) -MP $< -o $@
+
+# Linked twice: first without names, then with the table of function names the first link gives.
+# tools/symtab writes .symtab_blob, the last of .rodata, so no address before .data moves.
+define link_image # $(1) output, $(2) objects
+$(O)/guest/$(1).names.asm: $(2) linker.ld tools/symtab
+	$$(call say,LINK,$(1) first pass)
+	$$(Q)$$(LD) $$(GUEST_LDFLAGS) $(2) -o $(O)/guest/$(1).first
+	$$(Q)$$(PYTHON) tools/symtab $(O)/guest/$(1).first > $$@
+
+$(O)/guest/$(1).names.o: $(O)/guest/$(1).names.asm
+	$$(Q)$$(NASM) -f elf64 $$< -o $$@
+
+$(O)/$(1).debug: $(2) $(O)/guest/$(1).names.o linker.ld
+	$$(call say,LINK,$$@)
+	$$(Q)$$(LD) $$(GUEST_LDFLAGS) $(2) $(O)/guest/$(1).names.o -o $$@
+
+$(O)/$(1): $(O)/$(1).debug
+	$$(Q)$$(OBJCOPY) --strip-all $$< $$@
+endef
+
+$(eval $(call link_image,aerostat.elf,$(KERNEL_OBJS)))
+$(eval $(call link_image,aerostat-test.elf,$(KERNEL_OBJS) $(SUITE_OBJS)))
+
+# The balloon library for other firmware: drivers/ and include/, no kernel.
+$(O)/libballoon.a: $(patsubst %,$(O)/lib/%.o,$(LIB_C))
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcsD $@ $^
+
+$(O)/lib/%.c.o: %.c $(O)/flags.stamp
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(filter-out -mcmodel=kernel -fno-pic -fno-pie,$(GUEST_CFLAGS)) -fPIC -c $< -o $@
+
+$(O)/libballoon.pc: Makefile
+	@mkdir -p $(@D)
+	@printf 'Name: libballoon\nDescription: balloon drivers for firmware and small kernels\nVersion: 0.1\nCflags: -I%s -I%s\nLibs: -L$${pcfiledir} -lballoon\n' '$${pcfiledir}/..' '$${pcfiledir}/../include' > $@
+
+-include $(patsubst %.o,%.d,$(KERNEL_OBJS) $(SUITE_OBJS) $(patsubst %,$(O)/lib/%.o,$(LIB_C)))

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Compilers and flags. Q hides commands unless V=1; a changed flag rebuilds through the stamp.
+
+Q := $(if $(filter 1,$(V)),,@)
+say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$(1)' '$(2)')
+
+NASM := nasm
+LD := ld
+AR := ar
+OBJCOPY := objcopy
+NM := nm
+
+# -Wconversion and friends are proven to be on by tests/warnings.
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wundef -Wvla -Wstrict-prototypes \
+            -Wmissing-prototypes -Wimplicit-fallthrough $(if $(filter 1,$(W)),-Werror)
+
+C_COMMON := -std=gnu11 -g -O2 $(WARNINGS) -I. -Iinclude -ffile-prefix-map=$(CURDIR)/= \
+            -fdebug-prefix-map=$(CURDIR)=. -MMD -MP
+
+GUEST_CFLAGS := $(C_COMMON) -ffreestanding -fno-pic -fno-pie -mcmodel=kernel -mno-red-zone \
+                -mgeneral-regs-only -fno-omit-frame-pointer -ffunction-sections -fdata-sections \
+                -fno-asynchronous-unwind-tables \
+                -fstack-protector-strong -mstack-protector-guard=global
+
+GUEST_LDFLAGS := -nostdlib -static -z max-page-size=0x1000 -z noexecstack --build-id=none \
+                 --gc-sections --no-warn-rwx-segments -T linker.ld
+
+HOST_CC ?= gcc
+HOST_SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+HOST_CFLAGS := $(C_COMMON) $(HOST_SAN)
+
+FLAGS_ID := $(CC) $(GUEST_CFLAGS) $(HOST_CC) $(HOST_CFLAGS) $(GUEST_LDFLAGS)
+
+$(O)/flags.stamp: FORCE
+	@mkdir -p $(@D)
+	@echo '$(FLAGS_ID)' | cmp -s - $@ || echo '$(FLAGS_ID)' > $@
+
+FORCE:
+.PHONY: FORCE

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The physical memory manager: frames of 4 KiB and blocks of 2 MiB (docs/memory.md).
+ *
+ * RAM is an array of 16-byte block descriptors, for RAM ranges only. A block is whole and free, whole
+ * and taken, or in pieces; the 512-bit map of its frames exists only while it is in pieces and comes
+ * from a pool kept full ahead of need, so that giving memory back never needs memory. Frames come
+ * from the fullest partial block; blocks stay whole as long as possible. Free blocks are remembered
+ * as touched (the host has backing for them) or untouched; allocation and ballooning take touched
+ * ones first. Blocks in pieces have a class and never mix classes.
+ *
+ *     pfn_t pfn;
+ *     int err = pmm_take(pmm, (struct pmm_want){.order = 0, .class = PMM_FIXED}, &got);
+ *     ...
+ *     pmm_give(pmm, got.pfn, 0, RUN_TOUCHED);
+ *
+ * Context: task or boot; one owner at a time, no locks (docs/architecture.md, levels). No mutable
+ * globals: all state is in struct pmm, so a host test makes as many as it likes.
+ */
+#pragma once
+
+#include "hal/balloon_hal.h"
+#include "mm/region.h"
+
+enum pmm_class {
+    PMM_FIXED,   /* page tables, rings, kernel heap: never moved */
+    PMM_MOVABLE, /* app, purgeable, balloon */
+};
+
+/* What a caller wants. order 0 is a frame, 9 a block; nothing between is offered by pmm_take(). */
+struct pmm_want {
+    unsigned order;
+    enum pmm_class class;
+    uint64_t pfn_limit;  /* every frame lies below; 0: no limit */
+    bool touched_only;   /* -ENOMEM rather than untouched memory */
+    bool keep_reserve;   /* -ENOMEM rather than take the last `reserve` bytes */
+};
+
+struct pmm_run {
+    pfn_t pfn;
+    enum run_state state; /* what the host has behind it */
+};
+
+/* Counters; bytes where it says so. All but `free` and its parts only grow. */
+struct pmm_stats {
+    uint64_t total_frames;         /* all that pmm_init() was given, metadata included */
+    uint64_t free_frames;          /* free now, in whole blocks and in pieces */
+    uint64_t free_blocks_touched;  /* whole free blocks, by state */
+    uint64_t free_blocks_untouched;
+    uint64_t partial_blocks[2];    /* by enum pmm_class */
+    uint64_t metadata_bytes;       /* descriptors, ranges, map pool */
+    uint64_t reserve_frames;
+    uint64_t frame_allocs, frame_frees, frame_failures;
+    uint64_t block_allocs, block_frees, block_failures;
+    uint64_t blocks_split, blocks_rejoined;
+};
+
+struct pmm;
+
+/* Bytes of metadata pmm_init() carves from the largest range below 4 GiB for these ranges. */
+uint64_t pmm_metadata_bytes(const struct region_set *ram);
+
+/*
+ * Set up over `ram` (frame aligned, sorted, disjoint). Touches the descriptors only. *out lives in the
+ * carved metadata. -EINVAL: ranges unsorted or overlapping; -ENOMEM: no range holds the metadata.
+ */
+int pmm_init(const struct region_set *ram, uint64_t reserve_bytes, struct pmm **out);
+
+/* Take a frame or a block. 0 and *out; -ENOMEM; -EINVAL for another order. */
+int pmm_take(struct pmm *pmm, struct pmm_want want, struct pmm_run *out);
+
+/* Give back a frame or block, whole or in parts of what was taken, in any order. A double free or a
+ * frame that is not ours is our own bug: assert. */
+void pmm_give(struct pmm *pmm, pfn_t pfn, unsigned order, enum run_state state);
+
+/* A run of `frames` contiguous frames, its first a multiple of `align_frames` (a power of two), below
+ * pfn_limit (0: none), PMM_FIXED. For rings and DMA buffers. 0, -ENOMEM, -EINVAL. */
+int pmm_take_run(struct pmm *pmm, uint64_t frames, uint64_t align_frames, uint64_t pfn_limit,
+                 pfn_t *out);
+void pmm_give_run(struct pmm *pmm, pfn_t pfn, uint64_t frames);
+
+void pmm_set_reserve(struct pmm *pmm, uint64_t reserve_bytes);
+
+/* Fill the pool of frame maps again; the kernel calls it from a task, never from a failing path.
+ * Returns 0 or -ENOMEM. */
+int pmm_refill(struct pmm *pmm);
+
+void pmm_stats(const struct pmm *pmm, struct pmm_stats *out);
+
+/* Walk all of it and assert that every count agrees: tests and the `mem check` command. */
+void pmm_check(const struct pmm *pmm);
