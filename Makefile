@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Every entry point; `make help` lists them. The parts live in mk/.
+# Every entry point; `make help` lists them. The parts live in mk/: options and compilers first, then the
+# kernel and the host programs, then one part per further area by name, then the checks that join them.
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -9,12 +10,12 @@ SHELL := /bin/bash
 O ?= build
 PYTHON := /usr/bin/python3
 
-include config.mk
-include mk/toolchain.mk
-include mk/rules.mk
-include mk/host.mk
-include mk/image.mk
-include mk/check.mk
+MK_FIRST := config.mk mk/toolchain.mk mk/rules.mk mk/host.mk
+MK_LAST := mk/check.mk
+
+include $(MK_FIRST)
+include $(filter-out $(MK_FIRST) $(MK_LAST),$(sort $(wildcard mk/*.mk)))
+include $(MK_LAST)
 
 .DEFAULT_GOAL := all
 
