@@ -7,10 +7,17 @@
 MAKEFLAGS += -rR
 SHELL := /bin/bash
 
-O ?= build
+# All processors unless told otherwise; makes started from here share them.
+ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
+MAKEFLAGS += -j$(shell nproc)
+endif
+
+
 PYTHON := /usr/bin/python3
 
-MK_FIRST := config.mk mk/toolchain.mk mk/rules.mk mk/host.mk
+include config.mk
+
+MK_FIRST := mk/toolchain.mk mk/rules.mk mk/host.mk
 MK_LAST := mk/check.mk
 
 include $(MK_FIRST)
@@ -25,9 +32,11 @@ clean: ## Remove the build folder
 	rm -rf $(O)
 
 fmt: ## Format the C sources
+	@tools/setup --only clang-format
 	clang-format -i $(C_FILES)
 
 help: ## This list
-	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 16
+	@grep -hE '^[a-z][a-z0-9-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 16
+	@echo; sed -n 's/^# \([A-Z]*=.*\)/\1/p' config.mk
 
 .PHONY: all clean fmt help
