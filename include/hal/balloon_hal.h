@@ -24,12 +24,13 @@ enum run_state {
 /* What a balloon asks of run_take(). */
 struct run_want {
     uint64_t pfn_limit; /* every frame number lies below this, R-V-10 */
-    bool touched_only;  /* refuse with -ENOMEM rather than take untouched memory, R-X-03 */
+    bool touched_only; /* refuse with -ENOMEM rather than take untouched memory, R-X-03 */
 };
 
 /* Figures for statistics, R-V-39. Bytes or counts since boot; counters only ever grow. */
 struct mem_stats {
-    uint64_t total_bytes;     /* all RAM the allocator was given at boot; ballooned RAM counts */
+    uint64_t
+        total_bytes; /* all RAM the allocator was given at boot; ballooned RAM counts */
     uint64_t free_bytes;      /* could be taken now, the reserve included */
     uint64_t available_bytes; /* free and reclaimable, less the reserve */
     uint64_t cache_bytes;     /* reclaimable without I/O */
@@ -81,7 +82,7 @@ struct balloon_hal {
     /* Sample the statistics. */
     void (*mem_stats)(void *ctx, struct mem_stats *out);
 
-    /* Pause the CPU for a moment inside a bounded poll (the out-of-memory path only). */
+    /* Pause the CPU for a moment inside a bounded poll (device reset, the out-of-memory path). */
     void (*relax)(void *ctx);
 
     struct log_sink log;
