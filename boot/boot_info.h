@@ -32,6 +32,15 @@ enum boot_front {
     BOOT_FRONT_EFI = 2,
 };
 
+/* What went wrong before there was a console. kernel/boot_check.c has the readable lines. */
+enum boot_error {
+    BOOT_ERROR_NONE = 0,
+    BOOT_ERROR_START_INFO = 1,  /* no PVH start info, or a bad one */
+    BOOT_ERROR_MAP_MISSING = 2, /* no memory map */
+    BOOT_ERROR_MAP_LONG = 3,    /* more than BOOT_MEM_MAX ranges */
+    BOOT_ERROR_CMDLINE = 4,     /* the command line is unreadable or too long */
+};
+
 enum boot_mem_type {
     BOOT_MEM_USABLE = 1,
     BOOT_MEM_RESERVED = 2,
@@ -39,7 +48,7 @@ enum boot_mem_type {
     BOOT_MEM_ACPI_NVS = 4,
     BOOT_MEM_BAD = 5,
     BOOT_MEM_LOADER = 6,      /* our loader's own; usable once the kernel has copied boot_info */
-    BOOT_MEM_KERNEL = 7,      /* the kernel image */
+    BOOT_MEM_KERNEL = 7,      /* the kernel image; what lies behind image_end becomes usable */
     BOOT_MEM_EFI_RUNTIME = 8, /* mapped only during a runtime call */
 };
 
@@ -75,6 +84,7 @@ struct boot_info {
 
     struct boot_framebuffer framebuffer;
 
+    uint64_t error; /* enum boot_error: what the front end could not read; the kernel refuses */
     uint64_t mem_count;
     struct boot_mem mem[BOOT_MEM_MAX]; /* as the firmware gave it: unsorted, unchecked */
 };

@@ -5,13 +5,24 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
-/* Find the ports. Usable from the first instruction on; before it, output is kept in the log ring. */
+/* Find the ports. Usable from the first instruction on; before it, output is kept in the ring. */
 void console_init(void);
 
 void console_write(const char *text, size_t len);
 
+/* Drop a console that the setting `console` does not name. Boot context. */
+void console_select(bool serial, bool debugcon);
+
+/* One more place that gets all output; what the ring holds is replayed to it first. Boot context. */
+typedef void console_output_fn(const char *text, size_t len);
+void console_add_output(console_output_fn *fn);
+
 /* Called for each whole input line (no newline, NUL-terminated, at most 255 bytes). */
 typedef void console_line_fn(char *line);
 void console_start_input(console_line_fn *on_line);
+
+/* "irq" or "poll": how input arrives. */
+const char *console_input_mode(void);

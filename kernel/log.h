@@ -7,6 +7,9 @@
 /* The kernel's sink, handed to the core as well. */
 extern const struct log_sink kernel_log;
 
+/* Lines above this level are dropped; LOG_INFO until it is set. */
+void log_set_level(enum log_level level);
+
 #define log_error(...) log_to(&kernel_log, LOG_ERROR, __VA_ARGS__)
 #define log_warn(...)  log_to(&kernel_log, LOG_WARN, __VA_ARGS__)
 #define log_info(...)  log_to(&kernel_log, LOG_INFO, __VA_ARGS__)

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Console output: COM1 (16550), debugcon and one registered output (the framebuffer); a ring keeps
+ * the last text for an output that comes late. Input is console_input.c's.
+ */
+#include "kernel/console.h"
+#include "kernel/uart.h"
+#include "kernel/x86/io.h"
+
+#define DEBUGCON  0xE9
+#define RING_SIZE 4096
+
+static struct {
+    bool serial, debugcon;
+    console_output_fn *output;
+    char ring[RING_SIZE];
+    size_t ring_len; /* ever written */
+} console;
+
+void console_init(void)
+{
+    console.serial = uart_init();
+    console.debugcon = io_in8(DEBUGCON) == DEBUGCON;
+}
+
+void console_select(bool serial, bool debugcon)
+{
+    console.serial = console.serial && serial;
+    console.debugcon = console.debugcon && debugcon;
+}
+
+void console_write(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        console.ring[console.ring_len++ % RING_SIZE] = text[i];
+        if (console.serial) {
+            if (text[i] == '\n')
+                uart_send('\r');
+            uart_send(text[i]);
+        }
+        if (console.debugcon)
+            io_out8(DEBUGCON, (unsigned char)text[i]);
+    }
+    if (console.output)
+        console.output(text, len);
+}
+
+void console_add_output(console_output_fn *fn)
+{
+    size_t at = console.ring_len > RING_SIZE ? console.ring_len - RING_SIZE : 0;
+
+    for (; at < console.ring_len; at++)
+        fn(&console.ring[at % RING_SIZE], 1);
+    console.output = fn;
+}
