@@ -1,2 +1,56 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# check, check-quick and their rings; setup; run; bench.
+# check, check-quick and what they are made of. Each step is a target of its own, so that a failing one can
+# be repeated alone. The steps run one after the other, each with all processors; pytest comes last and
+# has the last word.
+
+BUILDS := gcc clang
+MAKE_IN = $(MAKE) --no-print-directory
+step = @printf '\n== %s\n' '$(1)'
+
+# Build everything with one compiler, warnings being errors, in a folder of its own.
+$(addprefix build-,$(BUILDS)): build-%:
+	@$(MAKE_IN) O=$(O)/$* CC=$* HOST_CC=$* W=1 all $(O)/$*/aerostat-test.elf host-tests
+
+# The host tests of one compiler.
+$(addprefix check-host-,$(BUILDS)): check-host-%:
+	@$(MAKE_IN) O=$(O)/$* CC=$* HOST_CC=$* W=1 check-host
+
+check-warnings: ## Prove that each warning we rely on is on, gcc and clang
+	@for cc in $(BUILDS); do \
+	  tests/warnings/run $$cc $(filter-out -MMD -MP -Werror,$(C_COMMON)) -ffreestanding || exit 1; done
+
+check-layers: $(KERNEL_OBJS) $(SUITE_OBJS) host-tests ## Check who includes and calls whom
+	@tools/check-layers --self-test
+	@tools/check-layers --guest $(O)/guest --host $(HOST_OUT) --pure "$(PURE_C)"
+
+check-sizes: $(O)/aerostat.elf $(O)/BOOTX64.EFI ## Check the size of the images, list long files and functions
+	@tools/check-sizes --build $(O)
+
+check-reproducible: ## Build twice in different folders, compare
+	@tools/check-reproducible
+
+check-quick: ## The fast part of check, under 2 minutes
+	$(call step,build with gcc and clang, host tests)
+	@$(MAKE_IN) build-gcc build-clang
+	@$(MAKE_IN) check-host-gcc check-layers check-sizes check-warnings
+
+check: ## Every test
+	$(call step,build)
+	@$(MAKE_IN) all image $(O)/aerostat-test.elf
+	$(call step,gcc and clang without warnings)
+	@$(MAKE_IN) build-gcc build-clang
+	$(call step,borders$(comma) sizes$(comma) warnings)
+	@$(MAKE_IN) check-layers check-sizes check-warnings
+	$(call step,same bytes from the same tree)
+	@$(MAKE_IN) check-reproducible
+	$(call step,host tests with gcc and clang)
+	@$(MAKE_IN) check-host-gcc check-host-clang
+	$(call step,in the guest)
+	@$(MAKE_IN) check-guest
+	$(call step,end to end)
+	@$(PYTEST)
+
+comma := ,
+
+.PHONY: check check-quick check-layers check-sizes check-warnings check-reproducible
+.PHONY: $(addprefix build-,$(BUILDS)) $(addprefix check-host-,$(BUILDS))
