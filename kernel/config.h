@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct boot_info;
+
 enum config_source {
     CONFIG_DEFAULT,
     CONFIG_FILE,   /* aerostat.conf beside the EFI image */
@@ -18,13 +20,23 @@ enum config_source {
     CONFIG_CMDLINE,
 };
 
+#define CONFIG_AUTO UINT64_MAX /* config_u64() of a key whose value is the word "auto" */
+
+/* Read every channel. Boot context, once, while boot_info's texts and low memory are in the direct
+ * map. Errors are logged as they are met. */
+void config_load(const struct boot_info *info);
+
 /* A key that is not in the table is our own bug. Sizes are in bytes: "4M", "512K", "1G", "123".
- * Times are in ns: "100ms", "2s", "50us". Any context after config_load(). */
-uint64_t config_u64(const char *key);   /* TYPE_UINT, TYPE_SIZE, TYPE_TIME */
-bool config_bool(const char *key);      /* on/off, yes/no, 1/0 */
+ * Times are in ns: "100ms", "2s", "50us". Any context after config_load(); before it, the built-in
+ * values. */
+uint64_t config_u64(const char *key); /* TYPE_UINT, TYPE_SIZE, TYPE_TIME */
+bool config_bool(const char *key);    /* on/off, yes/no, 1/0 */
 const char *config_str(const char *key);
-bool config_is_set(const char *key); /* by anything but the default */
+bool config_is(const char *key, const char *value); /* same text; for choices */
+bool config_has_word(const char *key,
+                     const char *word); /* one of the comma-separated words */
+bool config_is_set(const char *key);    /* by anything but the default */
 enum config_source config_source_of(const char *key);
 
-/* Log every effective value that is not the default, with its source, and every error met. */
+/* Log every effective value with its source: a line for each that is set, one for the rest. */
 void config_print(void);

@@ -1,26 +1,192 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The ways out of the machine. */
+/*
+ * Switching off and resetting. Registers are looked up and mapped once, by power_init(), so that the
+ * ways out work from a panic: nothing here allocates or maps later.
+ */
 #include "kernel/power.h"
-#include "kernel/x86/io.h"
 
-static _Noreturn void halt(void)
+#include "base/bits.h"
+#include "base/err.h"
+#include "boot/boot_info.h"
+#include "kernel/acpi.h"
+#include "kernel/log.h"
+#include "kernel/power_parse.h"
+#include "kernel/x86/efi_reset.h"
+#include "kernel/x86/io.h"
+#include "kernel/x86/mmio.h"
+
+#define PM1_SCI_ENABLE  BIT32(0)
+#define PM1_SLEEP_TYPE  10 /* shift, three bits */
+#define PM1_SLEEP_MASK  (7u << PM1_SLEEP_TYPE)
+#define PM1_SLEEP_START BIT32(13)
+
+#define SLEEP_CONTROL_TYPE  2 /* shift, three bits */
+#define SLEEP_CONTROL_START BIT32(5)
+
+#define PORT_TEST_EXIT     0x501
+#define PORT_KEYBOARD      0x64
+#define KEYBOARD_BUSY      BIT32(1)
+#define KEYBOARD_RESET     0xFE
+#define PORT_RESET_CONTROL 0xCF9
+#define RESET_FULL         0x0E
+#define PORT_DELAY         0x80 /* a read takes about a microsecond on hardware */
+
+#define SETTLE_READS 200000
+
+/* All written by power_init(); size_bytes 0: there is none. */
+static struct {
+    struct reg_io pm1a, pm1b, sleep_control, reset;
+    uint8_t sleep_type[2];
+    uint8_t reset_value;
+    uint16_t smi_command;
+    uint8_t acpi_enable;
+} ways;
+
+static void open_reg(struct power_reg reg, uint16_t width, struct reg_io *out)
 {
+    int err;
+
+    if (reg.addr == 0)
+        return;
+    if (reg.is_port)
+        err =
+            machine_reg_space.port(machine_reg_space.ctx, (uint16_t)reg.addr, width, out);
+    else
+        err = machine_reg_space.map(machine_reg_space.ctx, reg.addr, width, out);
+    if (err) {
+        out->size_bytes = 0;
+        log_warn("power: register at 0x%llx cannot be reached: %s",
+                 (unsigned long long)reg.addr, err_name(err));
+    }
+}
+
+void power_init(const struct boot_info *info)
+{
+    struct power_tables tables;
+    size_t len;
+    const void *fadt = acpi_find("FACP", &len);
+
+    efi_reset_init(info);
+    if (!fadt)
+        return;
+    power_parse_fadt(fadt, len, &tables);
+    open_reg(tables.reset, 1, &ways.reset);
+    ways.reset_value = tables.reset_value;
+
+    const void *dsdt = acpi_find("DSDT", &len);
+    if (!dsdt || power_parse_s5(dsdt, len, ways.sleep_type)) {
+        log_warn("power: no _S5_ in the DSDT, ACPI cannot switch off");
+        return;
+    }
+    open_reg(tables.pm1a_control, 2, &ways.pm1a);
+    open_reg(tables.pm1b_control, 2, &ways.pm1b);
+    open_reg(tables.sleep_control, 1, &ways.sleep_control);
+    ways.smi_command = tables.smi_command;
+    ways.acpi_enable = tables.acpi_enable;
+}
+
+/* Time for the machine to react; works without a clock. */
+static void settle(void)
+{
+    for (unsigned i = 0; i < SETTLE_READS; i++)
+        io_in8(PORT_DELAY);
+}
+
+static void disable_interrupts(void)
+{
+    __asm__ volatile("cli" ::: "memory");
+}
+
+/* Sleep requests are defined in ACPI mode only; firmware that is in legacy mode is asked to leave it. */
+static void enter_acpi_mode(void)
+{
+    if (ways.smi_command == 0 || ways.acpi_enable == 0 ||
+        (reg_read16(&ways.pm1a, 0) & PM1_SCI_ENABLE))
+        return;
+    io_out8(ways.smi_command, ways.acpi_enable);
+    for (unsigned i = 0; i < SETTLE_READS; i++) {
+        if (reg_read16(&ways.pm1a, 0) & PM1_SCI_ENABLE)
+            return;
+    }
+}
+
+static void pm1_sleep(const struct reg_io *reg, uint8_t type)
+{
+    uint32_t value = reg_read16(reg, 0) & ~(PM1_SLEEP_MASK | PM1_SLEEP_START);
+
+    value |= (uint32_t)type << PM1_SLEEP_TYPE;
+    reg_write16(reg, 0, value);
+    reg_write16(reg, 0, value | PM1_SLEEP_START);
+}
+
+static void acpi_off(void)
+{
+    if (ways.sleep_control.size_bytes) {
+        uint32_t type = (uint32_t)ways.sleep_type[0] << SLEEP_CONTROL_TYPE;
+
+        reg_write8(&ways.sleep_control, 0, type | SLEEP_CONTROL_START);
+        settle();
+    }
+    if (ways.pm1a.size_bytes) {
+        enter_acpi_mode();
+        pm1_sleep(&ways.pm1a, ways.sleep_type[0]);
+        if (ways.pm1b.size_bytes)
+            pm1_sleep(&ways.pm1b, ways.sleep_type[1]);
+        settle();
+    }
+}
+
+static void keyboard_reset(void)
+{
+    for (unsigned i = 0; i < SETTLE_READS && (io_in8(PORT_KEYBOARD) & KEYBOARD_BUSY); i++)
+        continue;
+    io_out8(PORT_KEYBOARD, KEYBOARD_RESET);
+    settle();
+}
+
+/* An interrupt without a table to look it up in. */
+static _Noreturn void triple_fault(void)
+{
+    static const struct __attribute__((packed)) {
+        uint16_t limit;
+        uint64_t base;
+    } no_idt;
+
+    __asm__ volatile("lidt %0\n\tint3" : : "m"(no_idt));
     for (;;)
-        __asm__ volatile("cli; hlt");
+        __asm__ volatile("hlt");
+}
+
+static _Noreturn void reset_by_ports(void)
+{
+    keyboard_reset();
+    io_out8(PORT_RESET_CONTROL, RESET_FULL);
+    settle();
+    triple_fault();
 }
 
 void power_off(void)
 {
-    halt();
+    disable_interrupts();
+    acpi_off();
+    efi_reset(EFI_RESET_SHUTDOWN);
+    reset_by_ports();
 }
 
 void power_reboot(void)
 {
-    halt();
+    disable_interrupts();
+    if (ways.reset.size_bytes) {
+        reg_write8(&ways.reset, 0, ways.reset_value);
+        settle();
+    }
+    efi_reset(EFI_RESET_COLD);
+    reset_by_ports();
 }
 
 void power_test_exit(unsigned status)
 {
-    io_out32(0x501, status);
-    halt();
+    disable_interrupts();
+    io_out32(PORT_TEST_EXIT, status);
+    power_off();
 }

@@ -2,6 +2,14 @@
 /* The ways out: ACPI S5, EFI runtime, keyboard controller, port 0xCF9, triple fault; each tried in turn. */
 #pragma once
 
+struct boot_info;
+
+/* Look up what ACPI and EFI offer. Boot context, once, after acpi_init() and paging; before it the
+ * functions below work with what needs no tables. */
+void power_init(const struct boot_info *info);
+
+/* Any context. Where the machine cannot be switched off it is reset: a VMM started with -no-reboot
+ * takes that for the end. */
 _Noreturn void power_off(void);
 _Noreturn void power_reboot(void);
 

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The table of settings and nothing else. A new setting is one entry here and one row in
+ * docs/options.md. Pure.
+ */
+#include "kernel/config_keys.h"
+
+#include "base/units.h"
+
+const struct config_key config_keys[CONFIG_KEY_COUNT] = {
+    {
+        .name = "balloon.enable",
+        .type = CONFIG_TYPE_BOOL,
+        .built_in = "on",
+        .meaning = "attach a balloon driver when a device is found",
+    },
+    {
+        .name = "balloon.reserve",
+        .type = CONFIG_TYPE_SIZE,
+        .built_in = "auto",
+        .allowed = "auto",
+        .max = UINT64_C(1) << 52,
+        .meaning = "memory the balloon never takes; auto is min(4 MiB, RAM / 8)",
+    },
+    {
+        .name = "balloon.oom",
+        .type = CONFIG_TYPE_BOOL,
+        .built_in = "on",
+        .meaning = "accept DEFLATE_ON_OOM: take pages back before memory runs out",
+    },
+    {
+        .name = "balloon.stats",
+        .type = CONFIG_TYPE_CHOICE,
+        .built_in = "full",
+        .allowed = "classic|full",
+        .meaning = "statistics sent: the tags of virtio 1.0, or all that are known",
+    },
+    {
+        .name = "irq",
+        .type = CONFIG_TYPE_CHOICE,
+        .built_in = "auto",
+        .allowed = "auto|poll",
+        .meaning = "device interrupts when they work, or polling always",
+    },
+    {
+        .name = "poll_interval",
+        .type = CONFIG_TYPE_TIME,
+        .built_in = "100ms",
+        .min = NS_PER_MS,
+        .max = 10 * NS_PER_S,
+        .meaning = "time between two looks at a device that is polled",
+    },
+    {
+        .name = "console",
+        .type = CONFIG_TYPE_WORDS,
+        .built_in = "auto",
+        .allowed = "auto|serial|debugcon|fb",
+        .meaning = "where text goes; auto is every console found",
+    },
+    {
+        .name = "loglevel",
+        .type = CONFIG_TYPE_CHOICE,
+        .built_in = "info",
+        .allowed = "error|warn|info|debug",
+        .meaning = "the least important log lines that are printed",
+    },
+    {
+        .name = "panic",
+        .type = CONFIG_TYPE_CHOICE,
+        .built_in = "poweroff",
+        .allowed = "poweroff|halt|reboot",
+        .meaning = "what follows the last words of a panic",
+    },
+    {
+        .name = "run",
+        .type = CONFIG_TYPE_TEXT,
+        .built_in = "",
+        .meaning = "commands to run once booted, separated by semicolons",
+    },
+    {
+        .name = "test",
+        .type = CONFIG_TYPE_TEXT,
+        .built_in = "",
+        .meaning = "guest test suites to run, separated by commas (test image)",
+    },
+};
