@@ -26,13 +26,16 @@ check-layers: $(KERNEL_OBJS) $(SUITE_OBJS) host-tests ## Check who includes and 
 check-sizes: $(O)/aerostat.elf $(O)/BOOTX64.EFI ## Check the size of the images, list long files and functions
 	@tools/check-sizes --build $(O)
 
+check-setup: ## Play tools/setup against a pretended machine
+	@tests/setup/run
+
 check-reproducible: ## Build twice in different folders, compare
 	@tools/check-reproducible
 
 check-quick: ## The fast part of check, under 2 minutes
 	$(call step,build with gcc and clang, host tests)
 	@$(MAKE_IN) build-gcc build-clang
-	@$(MAKE_IN) check-host-gcc check-layers check-sizes check-warnings
+	@$(MAKE_IN) check-host-gcc check-layers check-sizes check-warnings check-setup
 
 check: ## Every test
 	$(call step,build)
@@ -40,7 +43,7 @@ check: ## Every test
 	$(call step,gcc and clang without warnings)
 	@$(MAKE_IN) build-gcc build-clang
 	$(call step,borders$(comma) sizes$(comma) warnings)
-	@$(MAKE_IN) check-layers check-sizes check-warnings
+	@$(MAKE_IN) check-layers check-sizes check-warnings check-setup
 	$(call step,same bytes from the same tree)
 	@$(MAKE_IN) check-reproducible
 	$(call step,host tests with gcc and clang)
@@ -52,5 +55,5 @@ check: ## Every test
 
 comma := ,
 
-.PHONY: check check-quick check-layers check-sizes check-warnings check-reproducible
+.PHONY: check check-quick check-layers check-sizes check-warnings check-setup check-reproducible
 .PHONY: $(addprefix build-,$(BUILDS)) $(addprefix check-host-,$(BUILDS))
