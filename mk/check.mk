@@ -9,11 +9,11 @@ step = @printf '\n== %s\n' '$(1)'
 
 # Build everything with one compiler, warnings being errors, in a folder of its own.
 $(addprefix build-,$(BUILDS)): build-%:
-	@$(MAKE_IN) O=$(O)/$* CC=$* HOST_CC=$* W=1 all $(O)/$*/aerostat-test.elf host-tests
+	+@$(MAKE_IN) O=$(O)/$* CC=$* HOST_CC=$* W=1 all $(O)/$*/aerostat-test.elf host-tests
 
 # The host tests of one compiler.
 $(addprefix check-host-,$(BUILDS)): check-host-%:
-	@$(MAKE_IN) O=$(O)/$* CC=$* HOST_CC=$* W=1 check-host
+	+@$(MAKE_IN) O=$(O)/$* CC=$* HOST_CC=$* W=1 check-host
 
 check-warnings: ## Prove that each warning we rely on is on, gcc and clang
 	@for cc in $(BUILDS); do \
@@ -34,22 +34,22 @@ check-reproducible: ## Build twice in different folders, compare
 
 check-quick: ## The fast part of check, under 2 minutes
 	$(call step,build with gcc and clang, host tests)
-	@$(MAKE_IN) build-gcc build-clang
-	@$(MAKE_IN) check-host-gcc check-layers check-sizes check-warnings check-setup
+	+@$(MAKE_IN) build-gcc build-clang
+	+@$(MAKE_IN) check-host-gcc check-layers check-sizes check-warnings check-setup
 
 check: ## Every test
 	$(call step,build)
-	@$(MAKE_IN) all image $(O)/aerostat-test.elf
+	+@$(MAKE_IN) all image $(O)/aerostat-test.elf
 	$(call step,gcc and clang without warnings)
-	@$(MAKE_IN) build-gcc build-clang
+	+@$(MAKE_IN) build-gcc build-clang
 	$(call step,borders$(comma) sizes$(comma) warnings)
-	@$(MAKE_IN) check-layers check-sizes check-warnings check-setup
+	+@$(MAKE_IN) check-layers check-sizes check-warnings check-setup
 	$(call step,same bytes from the same tree)
-	@$(MAKE_IN) check-reproducible
+	+@$(MAKE_IN) check-reproducible
 	$(call step,host tests with gcc and clang)
-	@$(MAKE_IN) check-host-gcc check-host-clang
+	+@$(MAKE_IN) check-host-gcc check-host-clang
 	$(call step,in the guest)
-	@$(MAKE_IN) check-guest
+	+@$(MAKE_IN) check-guest
 	$(call step,end to end)
 	@$(PYTEST)
 
