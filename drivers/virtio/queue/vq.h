@@ -88,7 +88,8 @@ bool vq_has_used(const struct vq *q);
 
 /* Ask for an interrupt at the next completion, or for none (R-T-27); advisory, expect spurious ones.
  * New queues have events disabled. vq_enable_events() returns true when completions are waiting
- * already: pop again, no interrupt may come for them. */
+ * already: pop again, no interrupt may come for them. While events are enabled a vq_pop() that
+ * returns -EAGAIN has asked for the next interrupt. */
 bool vq_enable_events(struct vq *q);
 void vq_disable_events(struct vq *q);
 

@@ -29,7 +29,7 @@ struct pci_modern_errors {
     uint64_t out_of_bar;     /* offset + length beyond the BAR, or overflow */
     uint64_t misaligned;     /* offset not aligned as the structure needs */
     uint64_t length_short;   /* window shorter than its registers */
-    uint64_t unmappable;     /* the machine has no room for the window */
+    uint64_t unmappable;     /* the machine could not map the window */
     uint64_t doorbell_range; /* queue_notify_off beyond the notify window */
     uint64_t cap_missing;    /* no acceptable capability of a mandatory type */
     uint64_t cap_list;       /* the list itself is broken */
@@ -38,16 +38,16 @@ struct pci_modern_errors {
 struct pci_modern {
     struct virtio_transport transport; /* ctx is this object */
     struct pci_dev pci;
-    struct reg_io common, notify, isr,
-        config; /* isr: size 0 when there is no ISR capability */
+    struct reg_io common, notify, isr, config;
     uint32_t notify_multiplier;
     uint64_t
         doorbell[PCI_MODERN_QUEUES]; /* offset in `notify`; NO_DOORBELL: not set up */
     struct pci_modern_errors errors;
 };
 
-/* Open and reset the device (status 0 is written, completion is virtio_reset()'s matter), then turn
- * bus mastering on. 0; -ENODEV: not a modern device; -EPROTO: it is, but none of its capabilities of
- * a mandatory type is acceptable; -ENOMEM: no room for windows. On failure nothing stays mapped. */
+/* Find and map the windows, turn memory decoding on and write status 0 (its completion is the matter
+ * of virtio_reset()). Bus mastering comes with the first queue, when the reset is known complete. 0;
+ * -ENODEV: not a modern device; -EPROTO: none of its capabilities of a mandatory type (common, notify,
+ * ISR, device) is acceptable; -ENOMEM: no room for windows. On failure nothing stays mapped. */
 int pci_modern_open(struct pci_modern *pm, const struct pci_dev *dev);
 void pci_modern_close(struct pci_modern *pm);
