@@ -5,6 +5,7 @@
 
 BUILDS := gcc clang
 MAKE_IN = $(MAKE) --no-print-directory
+IN_GCC = O=$(O)/gcc CC=gcc HOST_CC=gcc W=1
 step = @printf '\n== %s\n' '$(1)'
 
 # Build everything with one compiler, warnings being errors, in a folder of its own.
@@ -35,7 +36,9 @@ check-reproducible: ## Build twice in different folders, compare
 check-quick: ## The fast part of check, under 2 minutes
 	$(call step,build with gcc and clang, host tests)
 	+@$(MAKE_IN) build-gcc build-clang
-	+@$(MAKE_IN) check-host-gcc check-layers check-sizes check-warnings check-setup
+	+@$(MAKE_IN) $(IN_GCC) check-host
+	$(call step,borders$(comma) sizes$(comma) warnings)
+	+@$(MAKE_IN) $(IN_GCC) check-layers check-sizes check-warnings check-setup
 
 check: ## Every test
 	$(call step,build)
@@ -43,7 +46,7 @@ check: ## Every test
 	$(call step,gcc and clang without warnings)
 	+@$(MAKE_IN) build-gcc build-clang
 	$(call step,borders$(comma) sizes$(comma) warnings)
-	+@$(MAKE_IN) check-layers check-sizes check-warnings check-setup
+	+@$(MAKE_IN) $(IN_GCC) check-layers check-sizes check-warnings check-setup
 	$(call step,same bytes from the same tree)
 	+@$(MAKE_IN) check-reproducible
 	$(call step,host tests with gcc and clang)
@@ -53,7 +56,10 @@ check: ## Every test
 	$(call step,end to end)
 	@$(PYTEST)
 
+run: all image ## Boot the disk image in QEMU, move the balloon, leave a plot in runs/ (ARGS="--boot pvh")
+	@tools/aerostat run $(ARGS)
+
 comma := ,
 
-.PHONY: check check-quick check-layers check-sizes check-warnings check-setup check-reproducible
+.PHONY: run check check-quick check-layers check-sizes check-warnings check-setup check-reproducible
 .PHONY: $(addprefix build-,$(BUILDS)) $(addprefix check-host-,$(BUILDS))

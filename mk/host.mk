@@ -7,7 +7,10 @@ HOST_LIB_C := $(CORE_C) $(PURE_C) $(wildcard tests/model/*.c)
 HOST_LIB := $(HOST_OUT)/libcore.a
 HOST_TESTS := $(patsubst tests/host/%.c,$(HOST_OUT)/bin/%,$(wildcard tests/host/test_*.c))
 
-$(HOST_OUT)/%.c.o: %.c $(O)/flags.stamp
+$(HOST_OUT)/flags.stamp: FORCE
+	$(call flags_stamp,$(HOST_CC) $(HOST_CFLAGS))
+
+$(HOST_OUT)/%.c.o: %.c $(HOST_OUT)/flags.stamp
 	@mkdir -p $(@D)
 	$(call say,HOSTCC,$<)
 	$(Q)$(HOST_CC) $(HOST_CFLAGS) -c $< -o $@
@@ -21,10 +24,14 @@ $(HOST_OUT)/bin/%: $(HOST_OUT)/tests/host/%.c.o $(HOST_LIB)
 
 host-tests: $(HOST_TESTS)
 
-# One program after the other; a failing one stops the run and shows its output.
-check-host: $(HOST_TESTS)
-	@for t in $(HOST_TESTS); do $$t > $$t.log 2>&1 || { cat $$t.log; echo "FAILED: $$t"; exit 1; }; \
-	  printf '  PASS    %s\n' "$$(basename $$t): $$(grep -c '  OK ' $$t.log) cases"; done
+# Side by side; a failing program shows its output.
+HOST_RUNS := $(patsubst $(HOST_OUT)/bin/%,run-host-%,$(HOST_TESTS))
 
-.PHONY: host-tests check-host
+$(HOST_RUNS): run-host-%: $(HOST_OUT)/bin/%
+	@timeout 300 $< > $<.log 2>&1 || { cat $<.log; echo "FAILED: $<"; exit 1; }; \
+	  printf '  PASS    %s\n' "$*: $$(grep -c '  OK ' $<.log) cases"
+
+check-host: $(HOST_RUNS) ## The unit tests on this machine (HOST_CC=clang: by clang)
+
+.PHONY: host-tests check-host $(HOST_RUNS)
 -include $(patsubst %,$(HOST_OUT)/%.d,$(HOST_LIB_C)) $(wildcard $(HOST_OUT)/tests/host/*.d)

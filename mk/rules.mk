@@ -64,8 +64,9 @@ $(O)/lib/%.c.o: %.c $(O)/flags.stamp
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(filter-out -mcmodel=kernel -fno-pic -fno-pie,$(GUEST_CFLAGS)) -fPIC -c $< -o $@
 
-$(O)/libballoon.pc: Makefile
+$(O)/libballoon.pc: mk/rules.mk
 	@mkdir -p $(@D)
-	@printf 'Name: libballoon\nDescription: balloon drivers for firmware and small kernels\nVersion: 0.1\nCflags: -I%s -I%s\nLibs: -L$${pcfiledir} -lballoon\n' '$${pcfiledir}/..' '$${pcfiledir}/../include' > $@
+	@printf '%s\n' 'Name: libballoon' 'Description: balloon drivers for firmware and small kernels' \
+	  'Version: 0.1' 'Cflags: -I$(CURDIR) -I$(CURDIR)/include' 'Libs: -L$${pcfiledir} -lballoon' > $@
 
 -include $(patsubst %.o,%.d,$(KERNEL_OBJS) $(SUITE_OBJS) $(patsubst %,$(O)/lib/%.o,$(LIB_C)))

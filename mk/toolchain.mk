@@ -29,11 +29,14 @@ HOST_CC ?= gcc
 HOST_SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 HOST_CFLAGS := $(C_COMMON) $(HOST_SAN)
 
-FLAGS_ID := $(CC) $(GUEST_CFLAGS) $(HOST_CC) $(HOST_CFLAGS) $(GUEST_LDFLAGS)
+# $(1): everything that decides what the compiler makes. Rewritten only when it changed.
+define flags_stamp
+@mkdir -p $(@D)
+@echo '$(1)' | cmp -s - $@ || echo '$(1)' > $@
+endef
 
 $(O)/flags.stamp: FORCE
-	@mkdir -p $(@D)
-	@echo '$(FLAGS_ID)' | cmp -s - $@ || echo '$(FLAGS_ID)' > $@
+	$(call flags_stamp,$(CC) $(GUEST_CFLAGS) $(GUEST_LDFLAGS))
 
 FORCE:
 .PHONY: FORCE
