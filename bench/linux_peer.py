@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The Linux guest that the comparison runs against: Debian's kernel as a binary, and an initramfs
+with busybox and the virtio modules of the same package.
+
+Packages are fetched by apt-get into a cache folder and unpacked there with dpkg-deb; nothing is
+installed on the host, and the host's own kernel is not touched. The guest obeys `fill` and `free`
+on its serial port and answers as ours does (its `t` is always 0).
+"""
+
+import glob
+import lzma
+import os
+import shutil
+import subprocess
+
+import cpio
+from guests import ToolError
+
+META_PACKAGE = "linux-image-amd64"
+BUSYBOX_PACKAGE = "busybox-static"
+
+# In the order in which they have to be loaded; one that the package lacks is built into its kernel.
+MODULES = ("virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev",
+           "virtio_pci", "virtio_mmio", "virtio_balloon")
+
+INIT = """#!/bin/sh
+# Loads the balloon driver, then obeys commands: fill <MiB>M, free. A file on tmpfs stands for a
+# program's memory: every page of it is written, and removing it gives all of them back.
+export PATH=/bin
+mount -t devtmpfs dev /dev
+mount -t tmpfs -o size=100% fill /fill
+exec </dev/ttyS0 >/dev/ttyS0 2>&1
+stty -echo
+for module in @MODULES@; do
+    insmod /modules/$module.ko || echo "@ t=0 event=error command=insmod module=$module"
+done
+echo "@ t=0 event=ready"
+while read -r verb size; do
+    case $verb in
+    fill) dd if=/dev/zero of=/fill/data bs=1M count=${size%M} 2>/dev/null
+          echo "@ t=0 event=fill bytes=$(stat -c %s /fill/data)" ;;
+    free) rm -f /fill/data
+          echo "@ t=0 event=free" ;;
+    *) echo "@ t=0 event=error command=$verb" ;;
+    esac
+done
+"""
+
+APPLETS = ("sh", "mount", "stty", "insmod", "echo", "dd", "rm", "stat")
+
+
+class PeerError(ToolError):
+    """The Linux side cannot be prepared; the text says what to do."""
+
+
+def command_line(init_on_alloc):
+    """The kernel's command line. Debian's kernel zeroes pages on allocation by default; the
+    comparison turns that off so that only the balloon is compared."""
+    return f"console=ttyS0 quiet loglevel=1 panic=-1 init_on_alloc={int(init_on_alloc)}"
+
+
+def prepare(cache):
+    """Returns (kernel path, initramfs path), fetching and building what the cache lacks."""
+    os.makedirs(cache, exist_ok=True)
+    package = _kernel_package()
+    kernel_tree = _unpacked(cache, package, ["./boot", "./lib/modules"])
+    busybox_tree = _unpacked(cache, BUSYBOX_PACKAGE, ["./bin"])
+    kernel = _only(glob.glob(f"{kernel_tree}/boot/vmlinuz-*"), "a kernel", package)
+    busybox = _only(glob.glob(f"{busybox_tree}/bin/busybox"), "busybox", BUSYBOX_PACKAGE)
+    initramfs = os.path.join(cache, "initramfs")
+    with open(busybox, "rb") as source:
+        data = build_initramfs(source.read(), _modules(kernel_tree))
+    with open(initramfs, "wb") as out:
+        out.write(data)
+    return kernel, initramfs
+
+
+def build_initramfs(busybox, modules):
+    """The archive: busybox, its applets, the modules (a dict of name to bytes) and /init."""
+    archive = cpio.Archive()
+    for folder in ("bin", "dev", "proc", "fill", "modules"):
+        archive.folder(folder)
+    archive.device("dev/console", 5, 1)
+    archive.file("bin/busybox", busybox, executable=True)
+    for applet in APPLETS:
+        archive.link(f"bin/{applet}", "busybox")
+    for name, data in modules.items():
+        archive.file(f"modules/{name}.ko", data)
+    archive.file("init", INIT.replace("@MODULES@", " ".join(modules)).encode(), executable=True)
+    return archive.bytes()
+
+
+def parse_depends(text):
+    """The kernel package that `apt-cache depends` names for the meta package, or None."""
+    for line in text.splitlines():
+        words = line.split()
+        if len(words) == 2 and words[0] == "Depends:" and words[1].startswith("linux-image-"):
+            return words[1]
+    return None
+
+
+def _kernel_package():
+    text = _run(["apt-cache", "depends", META_PACKAGE], "is this a Debian system?")
+    package = parse_depends(text)
+    if package is None:
+        raise PeerError(f"apt knows no kernel behind {META_PACKAGE}: run `apt-get update` "
+                        "(the Linux peer is Debian's kernel; Ubuntu names it differently)")
+    return package
+
+
+def _unpacked(cache, package, members):
+    """The folder with these members of the package; its existence says that it is complete."""
+    tree = os.path.join(cache, package)
+    if os.path.isdir(tree):
+        return tree
+    fetched = os.path.join(cache, "fetched")
+    shutil.rmtree(fetched, ignore_errors=True)
+    os.makedirs(fetched)
+    _run(["apt-get", "-q", "download", package], "no network, or `apt-get update` is due?",
+         folder=fetched)
+    deb = _only(glob.glob(f"{fetched}/*.deb"), "a package", package)
+    partial = tree + ".partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    os.makedirs(partial)
+    unpack = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", deb], stdout=subprocess.PIPE)
+    tar = subprocess.run(["tar", "-x", "-C", partial, *members], stdin=unpack.stdout, check=False)
+    unpack.stdout.close()
+    unpack.wait()
+    if tar.returncode != 0:
+        raise PeerError(f"cannot unpack {deb}: is the disk full?")
+    os.rename(partial, tree)
+    shutil.rmtree(fetched)
+    return tree
+
+
+def _modules(kernel_tree):
+    found = {}
+    for name in MODULES:
+        paths = glob.glob(f"{kernel_tree}/lib/modules/*/kernel/drivers/virtio/{name}.ko*")
+        if paths:
+            opener = lzma.open if paths[0].endswith(".xz") else open
+            with opener(paths[0], "rb") as source:
+                found[name] = source.read()
+    if "virtio_balloon" not in found:
+        raise PeerError(f"no virtio_balloon module below {kernel_tree}: remove that folder and "
+                        "try again")
+    return found
+
+
+def _only(paths, what, package):
+    if len(paths) != 1:
+        raise PeerError(f"expected {what} from package {package}, found {len(paths)} files")
+    return paths[0]
+
+
+def _run(command, hint, folder=None):
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600,
+                              check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise PeerError(f"{command[0]} failed ({error}): {hint}") from error
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or ["no output"])[-1]
+        raise PeerError(f"`{' '.join(command)}` failed: {last}; {hint}")
+    return done.stdout
