@@ -20,6 +20,14 @@ check-warnings: ## Prove that each warning we rely on is on, gcc and clang
 	@for cc in $(BUILDS); do \
 	  tests/warnings/run $$cc $(filter-out -MMD -MP -Werror,$(C_COMMON)) -ffreestanding || exit 1; done
 
+HEADERS := $(wildcard $(addsuffix .h,include/*/* mm/* drivers/*/* drivers/*/*/* boot/* boot/pvh/* kernel/* kernel/x86/*))
+
+# Every header alone, so that no order of includes matters.
+check-headers: ## Compile each header by itself
+	@for h in $(HEADERS); do \
+	  echo "#include \"$$h\"" | $(CC) $(filter-out -MMD -MP,$(GUEST_CFLAGS)) -Werror -fsyntax-only -x c - || exit 1; \
+	done; echo '  PASS    each header stands alone'
+
 check-layers: $(KERNEL_OBJS) $(SUITE_OBJS) host-tests ## Check who includes and calls whom
 	@tools/check-layers --self-test
 	@tools/check-layers --guest $(O)/guest --host $(HOST_OUT) --pure "$(PURE_C)"
@@ -38,7 +46,7 @@ check-quick: ## The fast part of check, under 2 minutes
 	+@$(MAKE_IN) build-gcc build-clang
 	+@$(MAKE_IN) $(IN_GCC) check-host
 	$(call step,borders$(comma) sizes$(comma) warnings)
-	+@$(MAKE_IN) $(IN_GCC) check-layers check-sizes check-warnings check-setup
+	+@$(MAKE_IN) $(IN_GCC) check-layers check-sizes check-warnings check-headers check-setup
 
 check: ## Every test
 	$(call step,build)
@@ -46,7 +54,7 @@ check: ## Every test
 	$(call step,gcc and clang without warnings)
 	+@$(MAKE_IN) build-gcc build-clang
 	$(call step,borders$(comma) sizes$(comma) warnings)
-	+@$(MAKE_IN) $(IN_GCC) check-layers check-sizes check-warnings check-setup
+	+@$(MAKE_IN) $(IN_GCC) check-layers check-sizes check-warnings check-headers check-setup
 	$(call step,same bytes from the same tree)
 	+@$(MAKE_IN) check-reproducible
 	$(call step,host tests with gcc and clang)
@@ -61,5 +69,5 @@ run: all image ## Boot the disk image in QEMU, move the balloon, leave a plot in
 
 comma := ,
 
-.PHONY: run check check-quick check-layers check-sizes check-warnings check-setup check-reproducible
+.PHONY: run check check-quick check-layers check-headers check-sizes check-warnings check-setup check-reproducible
 .PHONY: $(addprefix build-,$(BUILDS)) $(addprefix check-host-,$(BUILDS))
