@@ -7,7 +7,8 @@
  * from a pool kept full ahead of need, so that giving memory back never needs memory. Frames come
  * from the fullest partial block; blocks stay whole as long as possible. Free blocks are remembered
  * as touched (the host has backing for them) or untouched; allocation and ballooning take touched
- * ones first. Blocks in pieces have a class and never mix classes.
+ * ones first. Blocks in pieces have a class; the classes share a block only where the alternative is an
+ * error (counted: class_mixes), and a block with a fixed frame in it counts as fixed.
  *
  *     pfn_t pfn;
  *     int err = pmm_take(pmm, (struct pmm_want){.order = 0, .class = PMM_FIXED}, &got);
@@ -31,9 +32,9 @@ enum pmm_class {
 struct pmm_want {
     unsigned order;
     enum pmm_class class;
-    uint64_t pfn_limit;  /* every frame lies below; 0: no limit */
-    bool touched_only;   /* -ENOMEM rather than untouched memory */
-    bool keep_reserve;   /* -ENOMEM rather than take the last `reserve` bytes */
+    uint64_t pfn_limit; /* every frame lies below; 0: no limit */
+    bool touched_only;  /* -ENOMEM rather than untouched memory */
+    bool keep_reserve;  /* -ENOMEM rather than take the last `reserve` bytes */
 };
 
 struct pmm_run {
@@ -41,23 +42,28 @@ struct pmm_run {
     enum run_state state; /* what the host has behind it */
 };
 
-/* Counters; bytes where it says so. All but `free` and its parts only grow. */
+/* Counters; bytes where it says so. `free` and its parts, partial_blocks, metadata_bytes and maps_free
+ * tell of now, all others only grow. */
 struct pmm_stats {
-    uint64_t total_frames;         /* all that pmm_init() was given, metadata included */
-    uint64_t free_frames;          /* free now, in whole blocks and in pieces */
-    uint64_t free_blocks_touched;  /* whole free blocks, by state */
+    uint64_t total_frames;        /* all that pmm_init() was given, metadata included */
+    uint64_t free_frames;         /* free now, in whole blocks and in pieces */
+    uint64_t free_blocks_touched; /* whole free blocks, by state */
     uint64_t free_blocks_untouched;
-    uint64_t partial_blocks[2];    /* by enum pmm_class */
-    uint64_t metadata_bytes;       /* descriptors, ranges, map pool */
+    uint64_t partial_blocks[2]; /* by enum pmm_class */
+    uint64_t metadata_bytes;    /* descriptors, ranges, map pool */
     uint64_t reserve_frames;
     uint64_t frame_allocs, frame_frees, frame_failures;
     uint64_t block_allocs, block_frees, block_failures;
+    uint64_t run_allocs, run_frees, run_failures;
     uint64_t blocks_split, blocks_rejoined;
+    uint64_t class_mixes; /* frames that had to share a block with the other class */
+    uint64_t maps_free;   /* frame maps left in the pool */
 };
 
 struct pmm;
 
-/* Bytes of metadata pmm_init() carves from the largest range below 4 GiB for these ranges. */
+/* Bytes of metadata pmm_init() carves from the largest range below 4 GiB (when that is too small, from
+ * the largest of all). */
 uint64_t pmm_metadata_bytes(const struct region_set *ram);
 
 /*
@@ -69,20 +75,22 @@ int pmm_init(const struct region_set *ram, uint64_t reserve_bytes, struct pmm **
 /* Take a frame or a block. 0 and *out; -ENOMEM; -EINVAL for another order. */
 int pmm_take(struct pmm *pmm, struct pmm_want want, struct pmm_run *out);
 
-/* Give back a frame or block, whole or in parts of what was taken, in any order. A double free or a
- * frame that is not ours is our own bug: assert. */
+/* Give back a frame or block, whole or in parts of what was taken, in any order; 512 frames that make a
+ * block may also come back as one. Cannot fail. A double free or a frame that is not ours is our own
+ * bug: assert. */
 void pmm_give(struct pmm *pmm, pfn_t pfn, unsigned order, enum run_state state);
 
 /* A run of `frames` contiguous frames, its first a multiple of `align_frames` (a power of two), below
  * pfn_limit (0: none), PMM_FIXED. For rings and DMA buffers. 0, -ENOMEM, -EINVAL. */
-int pmm_take_run(struct pmm *pmm, uint64_t frames, uint64_t align_frames, uint64_t pfn_limit,
-                 pfn_t *out);
+int pmm_take_run(struct pmm *pmm, uint64_t frames, uint64_t align_frames,
+                 uint64_t pfn_limit, pfn_t *out);
 void pmm_give_run(struct pmm *pmm, pfn_t pfn, uint64_t frames);
 
 void pmm_set_reserve(struct pmm *pmm, uint64_t reserve_bytes);
 
-/* Fill the pool of frame maps again; the kernel calls it from a task, never from a failing path.
- * Returns 0 or -ENOMEM. */
+/* Bring the pool of frame maps back to its level: take frames for it, or give back those it no longer
+ * needs. The kernel calls it from a task, never from a failing path. pmm_take() also grows the pool in
+ * time, and pmm_give() never needs memory, so a missed call costs nothing. Returns 0 or -ENOMEM. */
 int pmm_refill(struct pmm *pmm);
 
 void pmm_stats(const struct pmm *pmm, struct pmm_stats *out);

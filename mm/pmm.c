@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The allocator's API: which memory serves a want, giving it back, the reserve, the counters.
+ */
+#include "mm/pmm_internal.h"
+
+#include "base/err.h"
+
+/* Whole free blocks, touched ones first. */
+static uint32_t find_whole(const struct pmm *pmm, bool touched_only, uint64_t first_limit)
+{
+    uint32_t index = pmm_whole_find(pmm, RUN_TOUCHED, first_limit);
+
+    if (index == PMM_INDEX_NONE && !touched_only)
+        index = pmm_whole_find(pmm, RUN_UNTOUCHED, first_limit);
+    return index;
+}
+
+static int take_block(struct pmm *pmm, const struct pmm_want *want, uint64_t limit,
+                      struct pmm_run *out)
+{
+    if (limit < BLOCK_FRAMES)
+        return -ENOMEM;
+
+    /* The whole block lies below the limit if its first frame is below this. */
+    uint32_t index = find_whole(pmm, want->touched_only, limit - (BLOCK_FRAMES - 1));
+    if (index == PMM_INDEX_NONE)
+        return -ENOMEM;
+
+    *out = (struct pmm_run){pfn_of(pmm_block_first(pmm, index)),
+                            (enum run_state)pmm->blocks[index].state};
+    pmm_whole_take(pmm, index, want->class);
+    return 0;
+}
+
+/* Break up a free block for this want. The pool grows before it is empty. */
+static uint32_t split_whole(struct pmm *pmm, const struct pmm_want *want, uint64_t limit)
+{
+    if (pmm->maps_free < PMM_MAPS_LOW && !pmm->is_growing)
+        pmm_pool_grow(pmm); /* when it cannot, the split below uses what is left */
+
+    uint32_t index = find_whole(pmm, want->touched_only, limit);
+    if (index != PMM_INDEX_NONE && pmm_block_split(pmm, index, want->class) != 0)
+        return PMM_INDEX_NONE;
+    return index;
+}
+
+/* A block in pieces with a frame for this want. The classes share a block only where all else fails:
+ * an error with memory left would be worse than a block that cannot be emptied by moving. */
+static uint32_t choose_partial(struct pmm *pmm, const struct pmm_want *want,
+                               uint64_t limit)
+{
+    bool touched_only = want->touched_only;
+    uint32_t index = pmm_partial_find(pmm, want->class, touched_only, limit);
+
+    if (index == PMM_INDEX_NONE)
+        index = pmm_partial_find(pmm, PMM_CLASS_NONE, touched_only, limit);
+    if (index == PMM_INDEX_NONE)
+        index = split_whole(pmm, want, limit);
+    if (index == PMM_INDEX_NONE && !touched_only) {
+        index = pmm_partial_find(pmm, want->class == PMM_FIXED ? PMM_MOVABLE : PMM_FIXED,
+                                 false, limit);
+        pmm->stats.class_mixes += index != PMM_INDEX_NONE;
+    }
+    return index;
+}
+
+static int take_frame(struct pmm *pmm, const struct pmm_want *want, uint64_t limit,
+                      struct pmm_run *out)
+{
+    uint32_t index = choose_partial(pmm, want, limit);
+    if (index == PMM_INDEX_NONE)
+        return -ENOMEM;
+
+    const struct pmm_block *block = &pmm->blocks[index];
+    unsigned frame = pmm_map_first_free(pmm_map_of(block));
+
+    *out = (struct pmm_run){pfn_of(pmm_block_first(pmm, index) + frame),
+                            (enum run_state)block->state};
+    pmm_frames_take(pmm, index, frame, 1, want->class);
+    return 0;
+}
+
+int pmm_take(struct pmm *pmm, struct pmm_want want, struct pmm_run *out)
+{
+    struct pmm_stats *stats = &pmm->stats;
+    uint64_t limit = want.pfn_limit == 0 ? UINT64_MAX : want.pfn_limit;
+    int err = -ENOMEM;
+
+    if (want.order != 0 && want.order != BLOCK_ORDER)
+        return -EINVAL;
+
+    if (!want.keep_reserve ||
+        stats->free_frames >= stats->reserve_frames + BIT64(want.order))
+        err = want.order == 0 ? take_frame(pmm, &want, limit, out)
+                              : take_block(pmm, &want, limit, out);
+    if (want.order == 0)
+        *(err ? &stats->frame_failures : &stats->frame_allocs) += 1;
+    else
+        *(err ? &stats->block_failures : &stats->block_allocs) += 1;
+    return err;
+}
+
+void pmm_give(struct pmm *pmm, pfn_t pfn, unsigned order, enum run_state state)
+{
+    assert(order == 0 || order == BLOCK_ORDER);
+    if (order == 0) {
+        pmm_frame_give(pmm, pfn, state);
+        pmm->stats.frame_frees++;
+        return;
+    }
+    assert(pfn.n % BLOCK_FRAMES == 0);
+    pmm_whole_give(pmm, pmm_block_of(pmm, pfn), state);
+    pmm->stats.block_frees++;
+}
+
+void pmm_set_reserve(struct pmm *pmm, uint64_t reserve_bytes)
+{
+    pmm->stats.reserve_frames = reserve_bytes >> FRAME_SHIFT;
+}
+
+void pmm_stats(const struct pmm *pmm, struct pmm_stats *out)
+{
+    *out = pmm->stats;
+    out->maps_free = pmm->maps_free;
+}
