@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The virtio balloon's life: attach, events in, one step after another, detach, and what happens when
+ * the device breaks. A broken device is reset, its frames return, and it is started again a few times
+ * a minute at most (R-H-06, R-T-07).
+ */
+#include "drivers/virtio/balloon_internal.h"
+
+#include "base/assert.h"
+#include "base/err.h"
+
+#define MISSED_IRQS_MAX 2 /* in a row; one may be on its way while we look */
+
+uint64_t vb_now(struct virtio_balloon *vb)
+{
+    vb->now_ns = vb->hal->now(vb->hal->ctx);
+    return vb->now_ns;
+}
+
+void vb_wake_by(struct virtio_balloon *vb, uint64_t when_ns)
+{
+    vb->wake_ns = min_u64(vb->wake_ns, when_ns);
+}
+
+bool vb_is_running(const struct virtio_balloon *vb)
+{
+    return vb->state == VIRTIO_BALLOON_LIVE || vb->state == VIRTIO_BALLOON_DETACHING;
+}
+
+static void begin_reset(struct virtio_balloon *vb)
+{
+    vb->state = VIRTIO_BALLOON_RESETTING;
+    vb->is_moving = false;
+    vb->count.resets++;
+    virtio_reset_start(&vb->dev);
+}
+
+void vb_fail(struct virtio_balloon *vb, const char *why)
+{
+    if (!vb_is_running(vb))
+        return;
+    log_to(&vb->hal->log, LOG_ERROR, "virtio-balloon: resetting the device: %s", why);
+    vb->count.broken++;
+    begin_reset(vb);
+}
+
+void vb_note_missed_irq(struct virtio_balloon *vb)
+{
+    vb->count.missed_irqs++;
+    if (++vb->missed_in_row < MISSED_IRQS_MAX)
+        return;
+    vb->irq = VB_IRQ_POLLED;
+    log_to(&vb->hal->log, LOG_WARN,
+           "virtio-balloon: no interrupt arrives, polling every %llu ms",
+           (unsigned long long)(vb->opts.poll_interval_ns / NS_PER_MS));
+}
+
+static struct virtio_balloon *allocate(const struct balloon_hal *hal)
+{
+    struct virtio_balloon *vb = hal->mem_alloc(hal->ctx, sizeof(*vb));
+
+    if (!vb)
+        return NULL;
+    if (hal->dma_alloc(hal->ctx, sizeof(struct vb_shared), &vb->shared_mem)) {
+        hal->mem_free(hal->ctx, vb, sizeof(*vb));
+        return NULL;
+    }
+    vb->hal = hal;
+    vb->shared = vb->shared_mem.ptr;
+    return vb;
+}
+
+static void release(struct virtio_balloon *vb)
+{
+    const struct balloon_hal *hal = vb->hal;
+
+    hal->dma_free(hal->ctx, &vb->shared_mem);
+    hal->mem_free(hal->ctx, vb, sizeof(*vb));
+}
+
+int virtio_balloon_attach(const struct virtio_transport *transport,
+                          const struct balloon_hal *hal,
+                          const struct virtio_balloon_opts *opts,
+                          struct virtio_balloon **out)
+{
+    const struct balloon_rules rules = {.pfn_limit = BIT64(32) / VB_RATIO};
+    struct virtio_balloon *vb = allocate(hal);
+
+    if (!vb)
+        return -ENOMEM;
+    vb->opts = *opts;
+    vb->opts.poll_interval_ns = max_u64(opts->poll_interval_ns, NS_PER_MS);
+    vb->irq = opts->is_polled ? VB_IRQ_POLLED : VB_IRQ_UNPROVEN;
+    balloon_init(&vb->core, hal, rules);
+    virtio_init(&vb->dev, transport, hal, "virtio-balloon");
+    vb_now(vb);
+    int err = vb_start(vb);
+    if (err) {
+        virtio_fini(&vb->dev);
+        balloon_fini(&vb->core);
+        release(vb);
+        return err;
+    }
+    hal->wake(hal->ctx);
+    *out = vb;
+    return 0;
+}
+
+bool virtio_balloon_isr(struct virtio_balloon *vb)
+{
+    uint8_t causes = virtio_irq_ack(&vb->dev);
+
+    if (!causes)
+        return false;
+    __atomic_fetch_or(&vb->isr_causes, causes, __ATOMIC_RELAXED);
+    __atomic_store_n(&vb->isr_seen, true, __ATOMIC_RELAXED);
+    return true;
+}
+
+/* Look for causes ourselves: always when polled, now and then otherwise (R-V-21). */
+static uint32_t poll_causes(struct virtio_balloon *vb)
+{
+    uint64_t interval = vb->opts.poll_interval_ns;
+
+    if (vb->irq == VB_IRQ_PROVEN)
+        interval = max_u64(interval, NS_PER_S);
+    if (vb->now_ns < vb->poll_at_ns) {
+        vb_wake_by(vb, vb->poll_at_ns);
+        return 0;
+    }
+    uint32_t causes = virtio_irq_ack(&vb->dev);
+
+    if (causes && !vb->had_isr && vb->irq != VB_IRQ_POLLED)
+        vb_note_missed_irq(vb);
+    if (virtio_poll_status(&vb->dev))
+        vb_fail(vb, "it asks for a reset or lost its state");
+    vb->poll_at_ns = vb->now_ns + interval;
+    vb_wake_by(vb, vb->poll_at_ns);
+    return causes;
+}
+
+/* Gather what happened since the last step. Flags merge, however many there were (R-H-12). */
+static void collect(struct virtio_balloon *vb)
+{
+    uint32_t causes = __atomic_exchange_n(&vb->isr_causes, 0, __ATOMIC_RELAXED);
+
+    vb->had_isr = __atomic_exchange_n(&vb->isr_seen, false, __ATOMIC_RELAXED);
+    if (vb->had_isr) {
+        vb->missed_in_row = 0;
+        if (vb->irq == VB_IRQ_UNPROVEN)
+            vb->irq = VB_IRQ_PROVEN;
+    }
+    causes |= poll_causes(vb);
+    if (causes & VIRTIO_ISR_CONFIG)
+        vb->is_config_due = true;
+}
+
+static void config_changed(struct virtio_balloon *vb)
+{
+    const struct virtio_transport *t = vb->dev.transport;
+
+    vb->is_config_due = false;
+    if (virtio_poll_status(&vb->dev)) {
+        vb_fail(vb, "it asks for a reset or lost its state");
+        return;
+    }
+    /* R-V-53: the id is read here and nowhere else. */
+    if (vb->vqs[VIRTIO_BALLOON_HINT])
+        vb->hint_id = t->config_read(t->ctx, VB_CONFIG_HINT_CMD_ID, 4);
+}
+
+static void run_step(struct virtio_balloon *vb)
+{
+    collect(vb);
+    if (vb->is_config_due && vb->state == VIRTIO_BALLOON_LIVE)
+        config_changed(vb);
+    if (vb->state == VIRTIO_BALLOON_LIVE)
+        vb_stats_step(vb); /* before resizing, R-V-20 */
+    if (vb->state == VIRTIO_BALLOON_LIVE)
+        vb_hint_step(vb);
+    if (vb_is_running(vb))
+        vb_resize(vb);
+    /* R-V-46: all is back and published. */
+    if (vb->state == VIRTIO_BALLOON_DETACHING && !vb->is_moving && !vb->inflate.is_open &&
+        !vb->deflate.is_open && balloon_size(&vb->core) == 0)
+        begin_reset(vb);
+}
+
+/* When to try again: a little later each time, and three times a minute at most. */
+static void plan_restart(struct virtio_balloon *vb)
+{
+    uint64_t oldest = vb->restarts[vb->restart_next];
+    uint64_t recent = 0;
+
+    for (unsigned i = 0; i < VB_RESTARTS; i++)
+        if (vb->restarts[i] && vb->now_ns - vb->restarts[i] < VB_RESTART_WINDOW_NS)
+            recent++;
+    vb->restart_at_ns = vb->now_ns + (VB_RESTART_MIN_NS << recent);
+    if (oldest)
+        vb->restart_at_ns = max_u64(vb->restart_at_ns, oldest + VB_RESTART_WINDOW_NS);
+}
+
+static void free_queues(struct virtio_balloon *vb)
+{
+    vb->lost_ring_errors += vb_ring_errors(vb);
+    for (unsigned i = 0; i < VIRTIO_BALLOON_QUEUES; i++)
+        vb->vqs[i] = NULL;
+    virtio_queues_free(&vb->dev);
+}
+
+static void step_reset(struct virtio_balloon *vb)
+{
+    int err = virtio_reset_poll(&vb->dev);
+
+    if (err == -EAGAIN) {
+        vb_wake_by(vb, vb->now_ns + VB_RESET_POLL_NS);
+        return;
+    }
+    free_queues(vb);
+    vb->inflate.is_open = vb->deflate.is_open = false;
+    if (err) {
+        log_to(&vb->hal->log, LOG_ERROR, "virtio-balloon: the device is dead: no reset");
+        balloon_abandon(&vb->core);
+        vb->state = VIRTIO_BALLOON_DEAD;
+        return;
+    }
+    balloon_return_all(&vb->core);
+    if (vb->is_detach_wanted) {
+        vb->state = VIRTIO_BALLOON_OFF;
+        return;
+    }
+    vb->state = VIRTIO_BALLOON_RESTING;
+    plan_restart(vb);
+}
+
+static void step_rest(struct virtio_balloon *vb)
+{
+    if (vb->now_ns < vb->restart_at_ns) {
+        vb_wake_by(vb, vb->restart_at_ns);
+        return;
+    }
+    vb->restarts[vb->restart_next] = vb->now_ns;
+    vb->restart_next = (vb->restart_next + 1) % VB_RESTARTS;
+    int err = vb_start(vb);
+    if (!err) {
+        vb_wake_by(vb, vb->now_ns);
+        return;
+    }
+    vb->count.restart_failures++;
+    log_to(&vb->hal->log, LOG_WARN, "virtio-balloon: does not start again: %s",
+           err_name(err));
+    plan_restart(vb);
+    vb_wake_by(vb, vb->restart_at_ns);
+}
+
+/* A guest that was stopped as a whole must not take that for the host's silence. */
+static void forgive_gap(struct virtio_balloon *vb, uint64_t before_ns)
+{
+    uint64_t gap = vb->now_ns - before_ns;
+
+    if (gap <= VB_SILENCE_LOG_NS)
+        return;
+    vb->inflate.sent_ns += gap;
+    vb->deflate.sent_ns += gap;
+}
+
+void virtio_balloon_step(struct virtio_balloon *vb)
+{
+    uint64_t before = vb->now_ns;
+
+    assert(!vb->in_step);
+    vb->in_step = true;
+    vb->wake_ns = UINT64_MAX;
+    vb_now(vb);
+    forgive_gap(vb, before);
+    if (vb_is_running(vb))
+        run_step(vb);
+    if (vb->state == VIRTIO_BALLOON_RESETTING)
+        step_reset(vb);
+    if (vb->state == VIRTIO_BALLOON_RESTING)
+        step_rest(vb);
+    vb->in_step = false;
+    if (vb->wake_ns <= vb->now_ns)
+        vb->hal->wake(vb->hal->ctx);
+    else
+        vb->hal->wake_at(vb->hal->ctx, vb->wake_ns);
+}
+
+void virtio_balloon_detach(struct virtio_balloon *vb)
+{
+    vb->is_detach_wanted = true;
+    if (vb->state == VIRTIO_BALLOON_LIVE)
+        vb->state = VIRTIO_BALLOON_DETACHING;
+    else if (vb->state == VIRTIO_BALLOON_RESTING)
+        vb->state = VIRTIO_BALLOON_OFF;
+    vb->hal->wake(vb->hal->ctx);
+}
+
+void virtio_balloon_destroy(struct virtio_balloon *vb)
+{
+    assert(!vb_is_running(vb) && vb->state != VIRTIO_BALLOON_RESETTING);
+    virtio_fini(&vb->dev);
+    if (vb->state == VIRTIO_BALLOON_DEAD)
+        return; /* it may still read the shared frame */
+    balloon_fini(&vb->core);
+    release(vb);
+}
+
+void virtio_balloon_memory_freed(struct virtio_balloon *vb)
+{
+    balloon_memory_freed(&vb->core);
+    if (vb->core.target > balloon_size(&vb->core))
+        vb->hal->wake(vb->hal->ctx);
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The virtio balloon, virtio 1.3, 5.5, as a state machine fed with events. It sees its device
+ * through a transport and its OS through a balloon_hal; docs/virtio.md lists what it follows.
+ *
+ *     virtio_balloon_attach(&transport, &hal, &opts, &vb);
+ *     ...
+ *     // level isr, when the device interrupts: true if it was ours; then wake the task
+ *     virtio_balloon_isr(vb);
+ *     // level task, whenever hal.wake() or hal.wake_at() ask for it, and after each interrupt
+ *     virtio_balloon_step(vb);
+ *     ...
+ *     virtio_balloon_detach(vb);             // then step until the state is VIRTIO_BALLOON_OFF
+ *     virtio_balloon_destroy(vb);
+ *
+ * A step does about 200 us of work of its own and wakes itself when there is more. Nothing waits but
+ * attach (for the reset, bounded) and virtio_balloon_oom() (for one acknowledgement, bounded).
+ * Context: task level unless said otherwise; one owner, no locks.
+ */
+#pragma once
+
+#include "drivers/balloon/balloon.h"
+#include "drivers/virtio/device.h"
+
+#define VIRTIO_BALLOON_DEVICE_ID 5      /* virtio 1.3, 5 */
+#define VIRTIO_BALLOON_PCI_OLD   0x1002 /* transitional, R-V-01 */
+#define VIRTIO_BALLOON_PCI_NEW   0x1045
+
+/* virtio 1.3, 5.5.3. Bit numbers. */
+enum virtio_balloon_feature {
+    VIRTIO_BALLOON_F_MUST_TELL_HOST = 0,
+    VIRTIO_BALLOON_F_STATS_VQ = 1,
+    VIRTIO_BALLOON_F_DEFLATE_ON_OOM = 2,
+    VIRTIO_BALLOON_F_FREE_PAGE_HINT = 3,
+    VIRTIO_BALLOON_F_PAGE_POISON = 4,
+    VIRTIO_BALLOON_F_REPORTING = 5,
+    VIRTIO_BALLOON_F_CROSVM_WS = 8, /* private to crosvm: two queues more */
+};
+
+/* virtio 1.3, 5.5.2: in the order in which devices number them. */
+enum virtio_balloon_queue {
+    VIRTIO_BALLOON_INFLATE,
+    VIRTIO_BALLOON_DEFLATE,
+    VIRTIO_BALLOON_STATS,
+    VIRTIO_BALLOON_HINT,
+    VIRTIO_BALLOON_REPORT,
+    VIRTIO_BALLOON_QUEUES,
+};
+
+#define VIRTIO_BALLOON_NO_QUEUE 0xFFFF
+
+enum virtio_balloon_state {
+    VIRTIO_BALLOON_LIVE,
+    VIRTIO_BALLOON_DETACHING, /* giving everything back */
+    VIRTIO_BALLOON_RESETTING, /* reset asked for, not yet seen */
+    VIRTIO_BALLOON_RESTING, /* broke, was reset, holds nothing; tries again later, R-T-07 */
+    VIRTIO_BALLOON_OFF,     /* detached: reset, holds nothing */
+    VIRTIO_BALLOON_DEAD,    /* does not even reset: given up */
+};
+
+struct virtio_balloon_opts {
+    bool accept_oom;    /* take DEFLATE_ON_OOM when offered, R-V-41 */
+    bool classic_stats; /* statistics of tags 0-9 only, R-V-38 */
+    bool is_polled;     /* nobody will call virtio_balloon_isr() */
+    uint64_t poll_interval_ns;
+};
+
+/* A copy of what the driver knows: figures of R-X-12. Pages are balloon pages of 4 KiB. */
+struct virtio_balloon_status {
+    enum virtio_balloon_state state;
+    uint64_t offered, features;
+    uint16_t
+        queues[VIRTIO_BALLOON_QUEUES]; /* index of each, or VIRTIO_BALLOON_NO_QUEUE */
+    bool is_polled;
+    bool is_moving;        /* work goes on now; false: at the target, or waiting */
+    uint64_t wish_pages;   /* the host's target as read */
+    uint64_t target_pages; /* the same after the clamp of R-H-11 */
+    uint64_t size_pages;
+    uint64_t in_flight_pages;
+    uint64_t held_frames, set_bytes; /* the page set: what is in it, what it costs */
+    uint64_t quarantined_frames;     /* with a dead device for ever */
+    struct balloon_counters core;
+    uint64_t actual_writes;
+    uint64_t round_trip_ns; /* of the last request */
+    uint64_t stats_answers, hint_rounds;
+    uint64_t missed_irqs, broken, silences, resets, restart_failures;
+    uint64_t ring_errors; /* lies of the device found in its rings and registers */
+};
+
+struct virtio_balloon;
+
+/*
+ * Take the device over and start: reset, negotiate, queues, DRIVER_OK, actual = 0 (R-V-15). The
+ * first step reads the target. `transport` and `hal` outlive the balloon. 0 and *out; -ENOMEM;
+ * -ENOTSUP: the device refuses our features or has none of the needed queues; -ETIMEDOUT: it does
+ * not reset; -EPROTO: it lies. On failure the device is left reset or FAILED (R-V-16).
+ */
+int virtio_balloon_attach(const struct virtio_transport *transport,
+                          const struct balloon_hal *hal,
+                          const struct virtio_balloon_opts *opts,
+                          struct virtio_balloon **out);
+
+/* The device interrupted. Reads and clears the cause; true when there was one. Level isr. */
+bool virtio_balloon_isr(struct virtio_balloon *vb);
+
+/* Do what is due. */
+void virtio_balloon_step(struct virtio_balloon *vb);
+
+/* Begin to give everything back and stop (R-V-46). Steps do the rest; no effect when off. */
+void virtio_balloon_detach(struct virtio_balloon *vb);
+
+/* Free a balloon that is OFF, RESTING or DEAD. Frames that a dead device may still discard stay
+ * taken for ever, with the rings it may still write to. */
+void virtio_balloon_destroy(struct virtio_balloon *vb);
+
+/*
+ * The guest is out of memory: get at least `frames` back, in requests of up to 256, waiting for the
+ * host but never longer than 5 s (R-V-41, R-X-07). Returns how many frames went back to the
+ * allocator; 0 without DEFLATE_ON_OOM (R-V-42). Needs no memory, uses no interrupt. May not be
+ * called from inside a HAL call.
+ */
+uint64_t virtio_balloon_oom(struct virtio_balloon *vb, uint64_t frames);
+
+/* Free memory grew by other means: try again to reach the target (R-X-04). */
+void virtio_balloon_memory_freed(struct virtio_balloon *vb);
+
+void virtio_balloon_get_status(const struct virtio_balloon *vb,
+                               struct virtio_balloon_status *out);
+
+/* Walk what the balloon holds, as ranges; start with pfn 0, go on behind the last one. */
+bool virtio_balloon_next_range(const struct virtio_balloon *vb, pfn_t from, pfn_t *first,
+                               uint64_t *frames);

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * What the files of the virtio balloon share. balloon.c: attach, events, detach, reset;
+ * balloon_negotiate.c: features, queue numbers, start; balloon_queue.c: requests and resizing;
+ * balloon_stats.c: statistics and the idle hint queue; balloon_oom.c: the one synchronous path.
+ */
+#pragma once
+
+#include "base/le.h"
+#include "drivers/balloon/stats.h"
+#include "drivers/virtio/balloon.h"
+
+/* R-V-14: balloon pages per guest frame. One here; the code is written for any that fits. */
+#define VB_RATIO        ((uint32_t)(FRAME_SIZE >> 12))
+#define VB_BATCH_PAGES  256u /* R-V-29 */
+#define VB_BATCH_FRAMES (VB_BATCH_PAGES / VB_RATIO)
+_Static_assert(VB_RATIO <= VB_BATCH_PAGES && VB_BATCH_FRAMES <= BALLOON_BATCH, "R-V-14");
+
+/* virtio 1.3, 5.5.4. */
+enum vb_config {
+    VB_CONFIG_NUM_PAGES = 0,
+    VB_CONFIG_ACTUAL = 4,
+    VB_CONFIG_HINT_CMD_ID = 8,
+};
+
+/* Command ids of the hint queue, virtio 1.3, 5.5.6.5. */
+#define VB_HINT_STOP  0
+#define VB_HINT_FIRST 2
+
+/* virtio 1.3, 5.5.6.3: one statistic. Packed because the spec leaves val unaligned. */
+struct vb_stat {
+    le16 tag;
+    le64 val;
+} __attribute__((packed));
+_Static_assert(sizeof(struct vb_stat) == 10, "virtio 1.3, 5.5.6.3");
+
+/* All the memory the device reads from; one frame, zeroed, ours alone (R-H-13). */
+struct vb_shared {
+    le32 inflate[VB_BATCH_PAGES];
+    le32 deflate[VB_BATCH_PAGES];
+    struct vb_stat stats[BALLOON_STATS_FULL];
+    le32 hint_start, hint_stop; /* separate words: both may be in the ring, R-V-56 */
+};
+_Static_assert(sizeof(struct vb_shared) <= FRAME_SIZE, "one frame");
+
+#define VB_SILENCE_LOG_NS    NS_PER_S /* R-H-10 */
+#define VB_SILENCE_BREAK_NS  (5 * NS_PER_S)
+#define VB_STEP_OWN_NS       (200 * NS_PER_US) /* docs/architecture.md: levels */
+#define VB_STEP_TOTAL_NS     (2 * NS_PER_MS)   /* with the host's part */
+#define VB_PUBLISH_NS        NS_PER_MS         /* between writes of actual, R-V-35 */
+#define VB_REQUEST_POLL_NS   NS_PER_MS         /* R-T-30 */
+#define VB_ANSWER_NS         (10 * NS_PER_MS)  /* between answers to the host, R-V-40 */
+#define VB_RESET_POLL_NS     NS_PER_MS
+#define VB_RESTARTS          3 /* per minute, R-T-07 */
+#define VB_RESTART_WINDOW_NS (60 * NS_PER_S)
+#define VB_RESTART_MIN_NS    (200 * NS_PER_MS)
+#define VB_QUEUE_ENTRIES     16 /* more than any of our queues ever holds */
+
+/* One direction's request: at most one is open (R-V-27). */
+struct vb_request {
+    struct vq *vq;
+    bool is_open, is_logged; /* logged: silent for a second */
+    uint64_t sent_ns;        /* moved on while the guest itself stood still */
+};
+
+enum vb_irq {
+    VB_IRQ_UNPROVEN, /* none seen yet: look now and then as well */
+    VB_IRQ_PROVEN,
+    VB_IRQ_POLLED, /* none comes, or none was asked for */
+};
+
+/* Owned by the balloon's task, but the two fields marked isr. */
+struct virtio_balloon {
+    const struct balloon_hal *hal;
+    struct virtio_device dev;
+    struct virtio_balloon_opts opts;
+    struct balloon core;
+    enum virtio_balloon_state state;
+    bool in_step; /* the HAL must not call back, virtio_balloon_oom() least of all */
+    bool is_moving;
+    bool is_detach_wanted; /* after the reset: OFF instead of another start */
+
+    struct dma_mem shared_mem;
+    struct vb_shared *shared;
+    uint16_t queue_index[VIRTIO_BALLOON_QUEUES];
+    struct vq *vqs[VIRTIO_BALLOON_QUEUES];
+    struct vb_request inflate, deflate;
+
+    /* Events and time. */
+    uint32_t isr_causes; /* isr: set, task: cleared */
+    bool isr_seen;       /* isr: set, task: cleared */
+    bool is_config_due;  /* a config-change notification was seen, R-V-17 */
+    enum vb_irq irq;
+    unsigned missed_in_row;
+    bool had_isr;     /* one came since the step before */
+    uint64_t now_ns;  /* at the last look */
+    uint64_t wake_ns; /* earliest next step this one asks for */
+    uint64_t poll_at_ns;
+
+    /* Size as published. */
+    uint32_t actual;
+    uint64_t published_ns;
+
+    /* Answers. */
+    uint64_t stats_at_ns; /* not before */
+    uint32_t hint_id, hint_served_id;
+    unsigned hint_open; /* words in the ring */
+    uint64_t hint_at_ns;
+
+    /* Reset and restart. */
+    uint64_t restart_at_ns;
+    uint64_t restarts[VB_RESTARTS]; /* times, oldest replaced first */
+    unsigned restart_next;
+    uint64_t dropped_features; /* queues that are not where they may be, R-V-04 */
+
+    uint64_t lost_ring_errors;          /* of rings that are gone */
+    struct virtio_balloon_status count; /* only its counters are kept here */
+};
+
+/* balloon.c */
+uint64_t vb_now(struct virtio_balloon *vb);
+void vb_wake_by(struct virtio_balloon *vb, uint64_t when_ns);
+bool vb_is_running(const struct virtio_balloon *vb); /* LIVE or DETACHING */
+void vb_fail(struct virtio_balloon *vb, const char *why);
+void vb_note_missed_irq(struct virtio_balloon *vb);
+
+/* balloon_status.c */
+uint64_t vb_ring_errors(const struct virtio_balloon *vb); /* of the rings there are */
+
+/* balloon_negotiate.c */
+int vb_start(struct virtio_balloon *vb);
+/* Numbers for the queues of `accepted`, R-V-04; 0, or the feature bits to do without. */
+uint64_t vb_number_queues(uint64_t offered, uint64_t accepted,
+                          const uint16_t max[VIRTIO_MAX_QUEUES],
+                          uint16_t index[VIRTIO_BALLOON_QUEUES]);
+
+/* balloon_queue.c */
+void vb_resize(struct virtio_balloon *vb);
+void vb_publish(struct virtio_balloon *vb, bool now);
+/* Send what balloon_choose_*() put into the batch; false: the device is broken. */
+bool vb_send(struct virtio_balloon *vb, struct vb_request *request);
+/* Take the answer if it is there. */
+bool vb_finish(struct virtio_balloon *vb, struct vb_request *request);
+
+/* balloon_stats.c */
+int vb_stats_prime(struct virtio_balloon *vb);
+void vb_stats_step(struct virtio_balloon *vb);
+void vb_hint_step(struct virtio_balloon *vb);

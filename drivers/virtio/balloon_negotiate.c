@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * From a reset device to a running one: features, where the queues are, the start in the order of
+ * R-V-15. Devices disagree on the numbers of the later queues; vb_number_queues() settles it.
+ */
+#include "drivers/virtio/balloon_internal.h"
+
+#include "base/err.h"
+
+/* Queue-bearing features in the order of their queues. */
+static const struct {
+    unsigned bit;
+    enum virtio_balloon_queue queue;
+} optional_queues[] = {
+    {VIRTIO_BALLOON_F_STATS_VQ, VIRTIO_BALLOON_STATS},
+    {VIRTIO_BALLOON_F_FREE_PAGE_HINT, VIRTIO_BALLOON_HINT},
+    {VIRTIO_BALLOON_F_REPORTING, VIRTIO_BALLOON_REPORT},
+};
+
+/* Dense numbering: every queue the offer implies is there, and nothing behind them. */
+static bool is_dense(uint64_t offered, const uint16_t max[VIRTIO_MAX_QUEUES])
+{
+    unsigned count = 2;
+
+    for (unsigned i = 0; i < ARRAY_LEN(optional_queues); i++)
+        if (offered & BIT64(optional_queues[i].bit))
+            count++;
+    for (unsigned i = 0; i < count; i++)
+        if (!max[i])
+            return false;
+    if (max[count] && offered & BIT64(VIRTIO_BALLOON_F_CROSVM_WS))
+        count += 2;
+    return count >= VIRTIO_MAX_QUEUES || !max[count];
+}
+
+uint64_t vb_number_queues(uint64_t offered, uint64_t accepted,
+                          const uint16_t max[VIRTIO_MAX_QUEUES],
+                          uint16_t index[VIRTIO_BALLOON_QUEUES])
+{
+    bool dense = is_dense(offered, max);
+    uint64_t drop = 0;
+    uint16_t next = 2;
+
+    index[VIRTIO_BALLOON_INFLATE] = 0;
+    index[VIRTIO_BALLOON_DEFLATE] = 1;
+    for (unsigned i = 0; i < ARRAY_LEN(optional_queues); i++) {
+        uint64_t bit = BIT64(optional_queues[i].bit);
+        uint16_t *at = &index[optional_queues[i].queue];
+        uint16_t number = dense ? next : (uint16_t)optional_queues[i].queue;
+
+        if (offered & bit)
+            next++;
+        *at = VIRTIO_BALLOON_NO_QUEUE;
+        if (accepted & bit && !max[number])
+            drop |= bit;
+        else if (accepted & bit)
+            *at = number;
+    }
+    return drop;
+}
+
+/* R-V-06: our own table; what is not here is never accepted, bits 4, 6, 7, 33 and 34 among it. */
+static uint64_t supported_features(const struct virtio_balloon *vb)
+{
+    uint64_t bits =
+        BIT64(VIRTIO_BALLOON_F_MUST_TELL_HOST) | BIT64(VIRTIO_BALLOON_F_STATS_VQ) |
+        BIT64(VIRTIO_BALLOON_F_FREE_PAGE_HINT) | BIT64(VIRTIO_BALLOON_F_REPORTING) |
+        BIT64(VIRTIO_F_INDIRECT_DESC) | BIT64(VIRTIO_F_EVENT_IDX);
+
+    if (vb->opts.accept_oom)
+        bits |= BIT64(VIRTIO_BALLOON_F_DEFLATE_ON_OOM);
+    return bits & ~vb->dropped_features;
+}
+
+/* Negotiate, again without what the device has no queue for. */
+static int negotiate(struct virtio_balloon *vb)
+{
+    uint16_t max[VIRTIO_MAX_QUEUES];
+
+    for (unsigned tries = 0; tries <= ARRAY_LEN(optional_queues); tries++) {
+        struct virtio_wanted wanted = {.supported = supported_features(vb)};
+        int err = virtio_negotiate(&vb->dev, &wanted);
+
+        if (err)
+            return err;
+        for (uint16_t i = 0; i < VIRTIO_MAX_QUEUES; i++)
+            max[i] = virtio_queue_max(&vb->dev, i);
+        /* R-V-15, step 7: a round of hinting needs two entries at once. */
+        uint64_t drop =
+            vb_number_queues(vb->dev.offered, vb->dev.features, max, vb->queue_index);
+        uint16_t hint = vb->queue_index[VIRTIO_BALLOON_HINT];
+        if (hint != VIRTIO_BALLOON_NO_QUEUE && max[hint] < 2)
+            drop |= BIT64(VIRTIO_BALLOON_F_FREE_PAGE_HINT);
+        if (!drop)
+            return 0;
+        log_to(&vb->hal->log, LOG_WARN,
+               "virtio-balloon: no queue for features 0x%llx, going on without",
+               (unsigned long long)drop);
+        vb->dropped_features |= drop;
+    }
+    return -ENOTSUP;
+}
+
+/* R-V-05: every queue of an accepted feature, and no other. */
+static int create_queues(struct virtio_balloon *vb)
+{
+    const struct virtio_queue_opts opts = {.max_size = VB_QUEUE_ENTRIES};
+
+    for (unsigned i = 0; i < VIRTIO_BALLOON_QUEUES; i++) {
+        vb->vqs[i] = NULL;
+        if (vb->queue_index[i] == VIRTIO_BALLOON_NO_QUEUE)
+            continue;
+        int err = virtio_queue_create(&vb->dev, vb->queue_index[i], &opts, &vb->vqs[i]);
+        if (err) {
+            log_to(&vb->hal->log, LOG_ERROR, "virtio-balloon: queue %u: %s",
+                   vb->queue_index[i], err_name(err));
+            return err;
+        }
+    }
+    vb->inflate = (struct vb_request){.vq = vb->vqs[VIRTIO_BALLOON_INFLATE]};
+    vb->deflate = (struct vb_request){.vq = vb->vqs[VIRTIO_BALLOON_DEFLATE]};
+    return 0;
+}
+
+static int set_up(struct virtio_balloon *vb)
+{
+    int err = negotiate(vb);
+
+    if (err)
+        return err;
+    err = create_queues(vb);
+    if (err)
+        return err;
+    vb->core.is_reclaimable =
+        virtio_has_feature(&vb->dev, VIRTIO_BALLOON_F_DEFLATE_ON_OOM);
+    vb->hint_open = 0;
+    err = vb_stats_prime(vb);
+    if (err)
+        return err;
+    return virtio_driver_ok(&vb->dev);
+}
+
+int vb_start(struct virtio_balloon *vb)
+{
+    int err = set_up(vb);
+
+    if (err) {
+        /* R-V-16: leave it reset. Its answer does not change what we report. */
+        virtio_reset(&vb->dev);
+        for (unsigned i = 0; i < VIRTIO_BALLOON_QUEUES; i++)
+            vb->vqs[i] = NULL;
+        virtio_queues_free(&vb->dev);
+        return err;
+    }
+    vb->state = VIRTIO_BALLOON_LIVE;
+    /* R-V-15, steps 13 and 14: a former life's size is wrong, and a target set before boot raises
+     * no interrupt. The size starts at 0, whatever the register says. */
+    virtio_config_write32(&vb->dev, VB_CONFIG_ACTUAL, 0);
+    vb->actual = 0;
+    vb->count.actual_writes++;
+    vb->is_config_due = true;
+    return 0;
+}

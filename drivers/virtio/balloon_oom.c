@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Out of memory: the one path that waits for the host. It needs no memory, no interrupt and no other
+ * task: the batch, the shared frame and the ring entry are there since attach (R-X-07).
+ */
+#include "drivers/virtio/balloon_internal.h"
+
+/* Poll for the answer of the open deflate request until `deadline`. Frames it brought back. */
+static uint64_t wait_deflate(struct virtio_balloon *vb, uint64_t deadline_ns)
+{
+    uint64_t frames = vb->core.deflating.frames;
+
+    while (!vb_finish(vb, &vb->deflate)) {
+        if (!vb_is_running(vb))
+            return 0;
+        if (vb_now(vb) >= deadline_ns) {
+            vb->count.silences++;
+            vb_fail(vb, "it left an out-of-memory request unanswered for 5 s");
+            return 0;
+        }
+        vb->hal->relax(vb->hal->ctx);
+    }
+    return frames;
+}
+
+static uint64_t deflate_now(struct virtio_balloon *vb, uint64_t wanted)
+{
+    uint64_t deadline = vb_now(vb) + VB_SILENCE_BREAK_NS;
+    uint64_t frames = 0;
+
+    if (vb->deflate.is_open)
+        frames += wait_deflate(vb, deadline);
+    while (frames < wanted && vb_is_running(vb) &&
+           balloon_choose_deflate(&vb->core, VB_BATCH_FRAMES) &&
+           vb_send(vb, &vb->deflate))
+        frames += wait_deflate(vb, deadline);
+    return frames;
+}
+
+uint64_t virtio_balloon_oom(struct virtio_balloon *vb, uint64_t frames)
+{
+    /* R-V-42: without the bit the host relies on the limit. */
+    if (vb->in_step || !vb_is_running(vb) ||
+        !virtio_has_feature(&vb->dev, VIRTIO_BALLOON_F_DEFLATE_ON_OOM))
+        return 0;
+    vb->in_step = true;
+    uint64_t given = balloon_oom_begin(&vb->core);
+    uint64_t wanted = given < frames ? frames - given : 0;
+    uint64_t deflated = deflate_now(vb, wanted);
+
+    balloon_oom_end(&vb->core, deflated, vb->now_ns);
+    if (vb_is_running(vb))
+        vb_publish(vb, true); /* R-V-43 */
+    vb->in_step = false;
+    vb->hal->wake(vb->hal->ctx);
+    return given + deflated;
+}

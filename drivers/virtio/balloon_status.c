@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* What the virtio balloon tells about itself: counters of R-X-12, R-V-68, and the frames it holds. */
+#include "drivers/virtio/balloon_internal.h"
+
+uint64_t vb_ring_errors(const struct virtio_balloon *vb)
+{
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i < VIRTIO_BALLOON_QUEUES; i++) {
+        if (!vb->vqs[i])
+            continue;
+        const struct vq_errors *e = vq_errors(vb->vqs[i]);
+        sum += e->id_range + e->id_not_posted + e->id_replayed + e->id_mid_chain +
+               e->idx_jump + e->desc_overwritten + e->avail_overwritten + e->len_clamped +
+               e->event_nonsense;
+    }
+    return sum;
+}
+
+static uint64_t all_errors(const struct virtio_balloon *vb)
+{
+    const struct virtio_errors *dev = &vb->dev.errors;
+
+    return vb->lost_ring_errors + dev->config_unstable + dev->status_lost +
+           dev->queue_bad_size + dev->queue_refused + dev->early_irq + vb_ring_errors(vb);
+}
+
+void virtio_balloon_get_status(const struct virtio_balloon *vb,
+                               struct virtio_balloon_status *out)
+{
+    const struct balloon *core = &vb->core;
+
+    *out = vb->count;
+    out->state = vb->state;
+    out->offered = vb->dev.offered;
+    out->features = vb->dev.features;
+    for (unsigned i = 0; i < VIRTIO_BALLOON_QUEUES; i++)
+        out->queues[i] = vb->queue_index[i];
+    out->is_polled = vb->irq == VB_IRQ_POLLED;
+    out->is_moving = vb->is_moving;
+    out->wish_pages = core->wish * VB_RATIO;
+    out->target_pages = core->target * VB_RATIO;
+    out->size_pages = balloon_size(core) * VB_RATIO;
+    out->in_flight_pages = (core->inflating.frames + core->deflating.frames) * VB_RATIO;
+    out->held_frames = core->held.frames;
+    out->set_bytes = core->held.bytes;
+    out->quarantined_frames =
+        vb->state == VIRTIO_BALLOON_DEAD ? core->inflating.frames : 0;
+    out->core = core->count;
+    out->ring_errors = all_errors(vb);
+}
+
+bool virtio_balloon_next_range(const struct virtio_balloon *vb, pfn_t from, pfn_t *first,
+                               uint64_t *frames)
+{
+    return page_set_next(&vb->core.held, from, first, frames);
+}
