@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The kernel's ELF: checked, then copied where it shall run. It is linked at KERNEL_VIRT and has no
+ * relocations: any 2 MiB aligned place does, the page tables make up for it. Pure: also built for
+ * the host.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct elf_image {
+    uint64_t entry;      /* virtual address, inside an executable segment */
+    uint64_t size_bytes; /* memory from KERNEL_VIRT to the end of the last segment */
+};
+
+/* Check the file of `len` bytes. 0, or -EINVAL: not a kernel of ours; *why says what is wrong. */
+int elf_check(const uint8_t *file, size_t len, struct elf_image *out, const char **why);
+
+/* Copy the segments of a checked file to `to`, zeroed memory of size_bytes. */
+void elf_copy(const uint8_t *file, uint8_t *to);
