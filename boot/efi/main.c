@@ -19,8 +19,8 @@ extern const uint8_t kernel_start[], kernel_end[];
 
 /* jump.asm */
 extern const uint8_t jump_start[], jump_end[];
-typedef _Noreturn void jump_fn(const void *root, uint64_t entry, const void *info,
-                               const void *stack_top);
+typedef void jump_fn(const void *root, uint64_t entry, const void *info,
+                     const void *stack_top);
 
 static EFI_GUID loaded_image_guid = EFI_LOADED_IMAGE_PROTOCOL_GUID;
 
@@ -131,4 +131,5 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
     leave_boot_services(&loader, info, kernel.size_bytes);
     __asm__ volatile("cli");
     jump(tables, kernel.entry, info, stack + STACK_PAGES * FRAME_SIZE);
+    __builtin_unreachable();
 }
