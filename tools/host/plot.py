@@ -93,7 +93,7 @@ def phase_ranges(samples):
         end = ranges[index + 1][0]["t_s"] if index + 1 < len(ranges) else last["t_s"]
         delta = last["target_bytes"] - ranges[index - 1][1]["target_bytes"] if index else 0
         kind = "shrink" if delta < 0 else "grow" if delta > 0 else "still"
-        if first["phase"] in ("fill", "free"):
+        if first["phase"].startswith(("fill", "free")):
             kind = "guest"
         result.append((first["phase"], first["t_s"], end, kind))
     return result

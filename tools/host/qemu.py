@@ -148,9 +148,8 @@ class Guest:
         try:
             self.qmp = Qmp(self._accept("qmp"))
             self.qmp.open()
-        except QmpError:
-            self.check_alive()  # a QEMU that has refused tells more than the broken socket
-            raise
+        except QmpError as problem:
+            raise self.cause_of(problem) from None
         if self.ram_file:
             self.ram_file.forget_name()
 
@@ -194,6 +193,17 @@ class Guest:
             raise ToolError(f"QEMU ended at once (exit {status}): {said or 'no message'}")
         how = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit {status}"
         raise ToolError(f"the guest died ({how}): {said or self.last_line}")
+
+    def cause_of(self, problem):
+        """A broken monitor connection mostly means that QEMU has ended: then that is the error."""
+        try:
+            self.process.wait(0.5)
+            self.check_alive()
+        except subprocess.TimeoutExpired:
+            pass
+        except ToolError as death:
+            return death
+        return problem
 
     def send(self, line):
         """Type a command line on the guest's serial port."""

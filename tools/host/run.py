@@ -80,12 +80,15 @@ def _record(spec, args, rundir, live):
         rundir.write_json("meta.json", meta)
         with guest:
             runner = Runner(guest, rundir, live, args.boot_timeout)
-            runner.run(DEFAULT)
+            try:
+                runner.run(DEFAULT)
+            except QmpError as problem:
+                raise guest.cause_of(problem) from None
             meta["qemu"] = guest.qmp.version
             meta["boot_event"] = runner.boot_event and runner.boot_event.words
         result = "pass"
     except ToolError as problem:
-        error = str(_cause(guest, problem))
+        error = str(problem)
     except Interrupted:
         result, error = "interrupted", f"stopped; what was recorded is in {rundir.path}"
     finally:
@@ -96,18 +99,6 @@ def _record(spec, args, rundir, live):
     except ToolError as problem:
         error = error or str(problem)  # a full disk is told once
     return error
-
-
-def _cause(guest, problem):
-    """A broken monitor connection mostly means that QEMU has ended: say that instead."""
-    if not isinstance(problem, QmpError) or not guest.process:
-        return problem
-    guest.exit_status(timeout=0.5)
-    try:
-        guest.check_alive()
-    except ToolError as death:
-        return death
-    return problem
 
 
 def _commands(spec, args):

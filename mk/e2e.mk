@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# pytest: the host tool against a pretended QEMU (tests/tool), the guest on the real one (tests/e2e).
+# PYTEST is the whole suite; `make check` runs it last.
+
+PYTEST_BASE = $(PYTHON) -B -m pytest -p no:cacheprovider -q --build=$(abspath $(O))
+PYTEST = $(PYTEST_BASE) tests/tool tests/e2e
+
+check-tool: ## Test the host tool against a pretended QEMU
+	@$(PYTEST_BASE) tests/tool
+
+check-e2e: $(O)/aerostat.elf $(O)/aerostat-test.elf image ## Test the guest on real QEMU (ARGS="-k walk")
+	@$(PYTEST_BASE) tests/e2e $(ARGS)
+
+.PHONY: check-tool check-e2e

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What every pytest case shares: the modules of tools/aerostat, the build folder, the marker."""
+
+import pathlib
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tools"))
+
+
+def pytest_addoption(parser):
+    parser.addoption("--build", default=str(ROOT / "build"), help="build folder with the images")
+    parser.addoption("--seed", type=int, default=None, help="repeat a random walk")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "e2e: boots the real guest in QEMU")
+
+
+@pytest.fixture(scope="session")
+def build(request):
+    return pathlib.Path(request.config.getoption("--build"))

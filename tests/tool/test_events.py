@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The parser of `@` lines: the form, firmware's noise around it, and lines that are no events."""
+
+import random
+
+import pytest
+from host.events import parse_line
+
+
+def test_words_and_time():
+    event = parse_line("@ t=1234567 balloon=virtio target=512 actual=0x100\r\n")
+    assert event.t == 1234567
+    assert event.words == {"balloon": "virtio", "target": "512", "actual": "0x100"}
+    assert event.number("actual") == 256
+    assert event.has(balloon="virtio", target=512)
+    assert not event.has(balloon="virtio", target=513)
+
+
+def test_quoted_value_keeps_blanks():
+    event = parse_line('@ t=1 event=error command=fil reason="no such command" code=2')
+    assert event.get("reason") == "no such command"
+    assert event.number("code") == 2
+
+
+def test_number_of_a_word_that_is_none():
+    event = parse_line("@ t=1 a=x")
+    assert event.number("a") is None
+    assert event.number("b", 7) == 7
+
+
+def test_terminal_escapes_are_dropped():
+    assert parse_line("\x1b[2J\x1b[01;01H\x1b[=3h@ t=5 event=boot").get("event") == "boot"
+
+
+@pytest.mark.parametrize("line", [
+    "", "@", "@ ", "@ t=", "@ t=x event=boot", "@t=1 event=boot", "t=1 event=boot",
+    " @ t=1 event=boot", "@ t=-1 a=b", "@ t=123456789012345678901 a=b", "@ t=1x a=b",
+    "log: @ t=1 a=b",
+])
+def test_no_event(line):
+    assert parse_line(line) is None
+
+
+def test_noise_never_raises():
+    seed = random.randrange(1 << 32)
+    print("seed", seed)
+    rng = random.Random(seed)
+    for _ in range(2000):
+        line = "@ t=" + "".join(chr(rng.choice([61, 34, 92, 32, 27, 91, rng.randrange(1, 300)]))
+                                for _ in range(rng.randrange(40)))
+        event = parse_line(line)
+        assert event is None or isinstance(event.words, dict)
