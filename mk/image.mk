@@ -44,9 +44,9 @@ $(O)/BOOTX64.EFI: $(O)/efi/loader.so tools/pe-nx
 	$(Q)$(PYTHON) tools/pe-nx $@
 
 # What a user edits; next to the loader on the ESP.
-$(O)/aerostat.img: $(O)/BOOTX64.EFI boot/efi/aerostat.conf tools/mkimage
+$(O)/aerostat.img: $(O)/BOOTX64.EFI boot/efi/aerostat.conf tools/mkimage tools/host/image.py
 	$(call say,IMAGE,$@)
-	$(Q)$(PYTHON) tools/mkimage $(O)/BOOTX64.EFI $@ boot/efi/aerostat.conf
+	$(Q)$(PYTHON) tools/aerostat image --efi $< --out $@ --conf boot/efi/aerostat.conf >/dev/null
 
 image: $(O)/aerostat.img ## Make the EFI disk image, build/aerostat.img
 

@@ -30,7 +30,8 @@ def add_arguments(parser):
 
 def main(args):
     kvm = {boot: kvm_verdict(boot, args.build, args.qemu) for boot in ("pvh", "efi")}
-    missing = [name for name in PROGRAMS if not shutil.which(name)]
+    path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"  # sgdisk, mkfs.vfat
+    missing = [name for name in PROGRAMS if not shutil.which(name, path=path)]
     missing += [name for name in MODULES if not _has_module(name)]
     missing += [] if (OVMF / "OVMF_CODE_4M.fd").is_file() else ["ovmf"]
     rows = [("KVM for pvh", kvm["pvh"][1]), ("KVM for efi", kvm["efi"][1]),

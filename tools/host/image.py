@@ -14,14 +14,15 @@ def add_arguments(parser):
                         help="the loader to put into it (default build/BOOTX64.EFI)")
     parser.add_argument("--out", default="build/aerostat.img", metavar="FILE",
                         help="the image to write (default build/aerostat.img)")
-    parser.add_argument("--conf", metavar="FILE", help="an aerostat.conf to put beside the loader")
+    parser.add_argument("--conf", default=str(ROOT / "boot" / "efi" / "aerostat.conf"),
+                        metavar="FILE", help="the settings beside the loader (default: none set)")
 
 
 def main(args):
-    for path in filter(None, (args.efi, args.conf)):
+    for path in (args.efi, args.conf):
         if not pathlib.Path(path).is_file():
             raise ToolError(f"there is no {path} (run `make` first)")
-    argv = [str(ROOT / "tools" / "mkimage"), args.efi, args.out] + ([args.conf] if args.conf else [])
+    argv = [str(ROOT / "tools" / "mkimage"), args.efi, args.out, args.conf]
     try:
         done = subprocess.run(argv, capture_output=True, text=True, check=False)
     except OSError as error:
