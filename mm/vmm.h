@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Page tables: 4 levels, leaves of 4 KiB, 2 MiB and, where the CPU has them, 1 GiB.
+ *
+ *     struct vmm_pmm frames = {.pmm = pmm};
+ *     struct vmm vmm;
+ *
+ *     vmm_init(&vmm, vmm_source_of(&frames), VMM_CPU_NX);
+ *     vmm_map(&vmm, DIRECT_MAP_BASE, 0, 4 * GIB, VMM_WRITE | VMM_GLOBAL);
+ *     ... load vmm.root into CR3 ...
+ *
+ * Mapped memory is always readable, by the kernel only. A range takes the largest leaves that fit; a
+ * later change of a part splits them. Tables come from a source that the caller supplies, so they can be
+ * built before there is an allocator; a table whose last entry goes is given back. Cached translations
+ * are dropped as needed through mm/mmu.h.
+ *
+ * An operation that fails changes nothing that translation can see. Context: boot or task, one owner.
+ */
+#pragma once
+
+#include "base/units.h"
+#include "mm/pmm.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Rights and kind of a mapping. */
+enum vmm_flags {
+    VMM_WRITE = 1,
+    VMM_EXEC = 2,
+    VMM_UNCACHED = 4, /* device registers */
+    VMM_GLOBAL = 8,   /* stays cached when CR3 changes (where CR4.PGE is on) */
+};
+
+/* What the CPU can do. */
+enum vmm_cpu {
+    VMM_CPU_NX = 1, /* EFER.NXE is on; without it everything is executable */
+    VMM_CPU_1G = 2,
+};
+
+/* Where table frames come from: take() returns 0 and a frame of any contents, or -ENOMEM. */
+struct vmm_source {
+    void *ctx;
+    int (*take)(void *ctx, paddr_t *out);
+    void (*give)(void *ctx, paddr_t frame);
+};
+
+/* A source on the frame allocator; `frames` stays alive as long as the tables. */
+struct vmm_pmm {
+    struct pmm *pmm;
+    uint64_t
+        pfn_limit; /* tables lie below it; 0: anywhere. For the time before all RAM is mapped. */
+};
+struct vmm_source vmm_source_of(struct vmm_pmm *frames);
+
+struct vmm {
+    paddr_t root;          /* for CR3 */
+    uint64_t table_frames; /* frames taken for tables now, the root included */
+    struct vmm_source source;
+    unsigned cpu;         /* enum vmm_cpu */
+    bool is_upper_shared; /* the upper half belongs to another vmm */
+};
+
+struct vmm_leaf {
+    uint64_t virt;
+    paddr_t phys;
+    uint64_t size_bytes; /* 4 KiB, 2 MiB or 1 GiB */
+    unsigned flags;      /* enum vmm_flags */
+};
+
+/* An empty address space. 0 or -ENOMEM. */
+int vmm_init(struct vmm *vmm, struct vmm_source source, unsigned cpu);
+
+/* Give back all tables, mapped or not. Not while CR3 points here. */
+void vmm_fini(struct vmm *vmm);
+
+/*
+ * Map [virt, virt + size) to [phys, phys + size). -EINVAL: not frame aligned, empty, not canonical, or
+ * past 52 bits; -EBUSY: something is mapped there; -ENOMEM: no frame for a table.
+ */
+int vmm_map(struct vmm *vmm, uint64_t virt, paddr_t phys, uint64_t size_bytes,
+            unsigned flags);
+
+/* Unmap what is mapped in the range; holes are fine. -EINVAL as above, -ENOMEM when a larger leaf has
+ * to be split and there is no frame for it: a range mapped as one can always be unmapped as one. */
+int vmm_unmap(struct vmm *vmm, uint64_t virt, uint64_t size_bytes);
+
+/* Give the whole range these rights. -EINVAL also when a part is not mapped; -ENOMEM as above. */
+int vmm_protect(struct vmm *vmm, uint64_t virt, uint64_t size_bytes, unsigned flags);
+
+/* The leaf that translates `virt`; false when none does. */
+bool vmm_lookup(const struct vmm *vmm, uint64_t virt, struct vmm_leaf *out);
+
+/* Call `fn` for each leaf, by ascending address. It must not change the tables. */
+typedef void vmm_leaf_fn(void *ctx, const struct vmm_leaf *leaf);
+void vmm_walk(const struct vmm *vmm, vmm_leaf_fn *fn, void *ctx);
+
+/*
+ * Let `vmm` see the upper half of `owner` (the kernel) as it is now, for a second address space that is
+ * loaded for a short time. `vmm` refuses changes there (-EINVAL); walks leave it out; fini spares it.
+ * Top-level entries that `owner` gets later are not seen.
+ */
+void vmm_share_upper(struct vmm *vmm, const struct vmm *owner);
