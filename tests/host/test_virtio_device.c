@@ -1,0 +1,525 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* drivers/virtio/device.c on a model that obeys, then on one that lies. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/err.h"
+#include "tests/model/virtio_rig.h"
+
+#define WANTED (BIT64(1) | BIT64(VIRTIO_F_INDIRECT_DESC) | BIT64(VIRTIO_F_EVENT_IDX))
+
+static const struct virtio_queue_opts plain;
+
+static void echo(void *ctx, struct virtio_model *m, uint16_t index)
+{
+    struct virtio_chain chain;
+
+    (void)ctx;
+    while (virtio_model_pop(m, index, &chain))
+        virtio_model_push(m, index, chain.head, 0);
+}
+
+static void start(struct virtio_rig *r, uint64_t features)
+{
+    rig_init(r, features);
+    r->model.process = echo;
+    assert_int_equal(rig_open(r), 0);
+}
+
+static void go_live(struct virtio_rig *r)
+{
+    assert_int_equal(rig_negotiate(r, WANTED, 3, &plain), 0);
+    assert_int_equal(virtio_driver_ok(&r->dev), 0);
+}
+
+/* Everything was given back and the driver made no mistake on the way. */
+static void finish(struct virtio_rig *r)
+{
+    if (r->model.misuse)
+        print_message("misuse: %s\n", r->model.complaint);
+    assert_int_equal(r->model.misuse, 0);
+    assert_int_equal(rig_end(r), 0);
+}
+
+/* ---- a device that obeys ---- */
+
+static void status_goes_in_order(void **state)
+{
+    struct virtio_rig r;
+
+    (void)state;
+    start(&r, RIG_FEATURES);
+    go_live(&r);
+    assert_int_equal(r.model.status, 15);
+    assert_int_equal(r.dev.state, VIRTIO_LIVE);
+    assert_true(r.model.queues[2].enabled);
+    assert_int_equal(virtio_poll_status(&r.dev), 0);
+    finish(&r);
+}
+
+static void only_known_bits_are_accepted(void **state)
+{
+    struct virtio_rig r;
+
+    (void)state;
+    start(&r, RIG_FEATURES | BIT64(6) | BIT64(63));
+    go_live(&r);
+    assert_true(r.model.accepted == (WANTED | BIT64(VIRTIO_F_VERSION_1)));
+    assert_true(r.dev.features == r.model.accepted);
+    assert_true(virtio_has_feature(&r.dev, VIRTIO_F_EVENT_IDX));
+    assert_false(virtio_has_feature(&r.dev, 40));
+    finish(&r);
+}
+
+static void both_feature_words_are_written(void **state)
+{
+    struct virtio_rig r;
+
+    (void)state;
+    start(&r, RIG_FEATURES);
+    assert_int_equal(rig_negotiate(&r, 0, 0, &plain), 0);
+    assert_true(r.model.accepted == BIT64(VIRTIO_F_VERSION_1));
+    assert_int_equal(r.model.feature_words, 3); /* the low one too, though it is 0 */
+    finish(&r);
+}
+
+static void slow_reset_is_waited_for(void **state)
+{
+    struct virtio_rig r;
+
+    (void)state;
+    start(&r, RIG_FEATURES);
+    r.model.lies.reset_polls = 50;
+    go_live(&r);
+    assert_int_equal(r.dev.errors.reset_timeout, 0);
+    finish(&r);
+}
+
+static void reset_in_steps(void **state)
+{
+    struct virtio_rig r;
+
+    (void)state;
+    start(&r, RIG_FEATURES);
+    go_live(&r);
+    r.model.lies.reset_polls = 2;
+    virtio_reset_start(&r.dev);
+    assert_int_equal(virtio_reset_poll(&r.dev), -EAGAIN);
+    assert_int_equal(r.dev.state, VIRTIO_RESETTING);
+    assert_int_equal(virtio_reset_poll(&r.dev), -EAGAIN);
+    assert_int_equal(virtio_reset_poll(&r.dev), 0);
+    assert_int_equal(r.dev.state, VIRTIO_RESET);
+    assert_int_equal(virtio_reset_poll(&r.dev), 0);
+    finish(&r);
+}
+
+/* A queue with one buffer added and kicked before DRIVER_OK. */
+static void add_early(struct virtio_rig *r, struct dma_mem *buf)
+{
+    start(r, RIG_FEATURES);
+    assert_int_equal(rig_negotiate(r, WANTED, 1, &plain), 0);
+    assert_int_equal(r->hal.hal.dma_alloc(&r->hal, 64, buf), 0);
+    assert_int_equal(vq_add(r->dev.queues[0], &(struct vq_seg){buf->addr, 64}, 1, 0, buf),
+                     0);
+    assert_false(vq_kick(r->dev.queues[0]));
+    assert_int_equal(r->model.queues[0].kicks, 0);
+}
+
+static void doorbell_waits_for_driver_ok(void **state)
+{
+    struct virtio_rig r;
+    struct dma_mem buf;
+    uint32_t written;
+    void *token;
+
+    (void)state;
+    add_early(&r, &buf);
+    assert_int_equal(virtio_driver_ok(&r.dev), 0);
+    assert_int_equal(r.model.queues[0].kicks, 1);
+    assert_int_equal(vq_pop(r.dev.queues[0], &token, &written), 0);
+    assert_ptr_equal(token, &buf);
+    r.hal.hal.dma_free(&r.hal, &buf);
+    finish(&r);
+}
+
+static void completion_before_driver_ok_is_not_seen(void **state)
+{
+    struct virtio_rig r;
+    struct dma_mem buf;
+    uint32_t written;
+    void *token;
+
+    (void)state;
+    add_early(&r, &buf);
+    echo(NULL, &r.model, 0);
+    assert_int_equal(vq_pop(r.dev.queues[0], &token, &written), -EAGAIN);
+    assert_false(vq_has_used(r.dev.queues[0]));
+    assert_false(vq_enable_events(r.dev.queues[0]));
+    assert_int_equal(virtio_driver_ok(&r.dev), 0);
+    assert_true(vq_has_used(r.dev.queues[0]));
+    assert_int_equal(vq_pop(r.dev.queues[0], &token, &written), 0);
+    r.hal.hal.dma_free(&r.hal, &buf);
+    finish(&r);
+}
+
+static void causes_before_driver_ok_are_dropped(void **state)
+{
+    struct virtio_rig r;
+
+    (void)state;
+    start(&r, RIG_FEATURES);
+    assert_int_equal(rig_negotiate(&r, WANTED, 1, &plain), 0);
+    r.model.isr = 3;
+    assert_int_equal(virtio_irq_ack(&r.dev), 0);
+    assert_int_equal(r.model.isr, 0); /* but the line is down */
+    assert_int_equal(r.dev.errors.early_irq, 1);
+    assert_int_equal(virtio_driver_ok(&r.dev), 0);
+    virtio_model_set_config(&r.model, 0, 77);
+    assert_int_equal(virtio_irq_ack(&r.dev), VIRTIO_ISR_CONFIG);
+    assert_int_equal(virtio_irq_ack(&r.dev), 0);
+    finish(&r);
+}
+
+static void queue_sizes_shrink_to_ours(void **state)
+{
+    struct virtio_rig r;
+    struct vq *q;
+
+    (void)state;
+    start(&r, RIG_FEATURES);
+    assert_int_equal(rig_negotiate(&r, WANTED, 0, &plain), 0);
+    assert_int_equal(virtio_queue_max(&r.dev, 0), 128);
+    assert_int_equal(virtio_queue_max(&r.dev, 3), 0);
+    assert_int_equal(
+        virtio_queue_create(&r.dev, 0, &(struct virtio_queue_opts){.max_size = 17}, &q),
+        0);
+    assert_int_equal(vq_size(q), 16);
+    assert_int_equal(r.model.queues[0].size, 16);
+    assert_int_equal(virtio_queue_create(&r.dev, 0, &plain, &q), -EINVAL);
+    assert_int_equal(virtio_queue_create(&r.dev, 3, &plain, &q), -ENODEV);
+    assert_int_equal(virtio_queue_create(&r.dev, VIRTIO_MAX_QUEUES, &plain, &q), -EINVAL);
+    finish(&r);
+}
+
+static void config_words_are_read_and_written(void **state)
+{
+    struct virtio_rig r;
+    uint32_t words[2];
+
+    (void)state;
+    start(&r, RIG_FEATURES);
+    go_live(&r);
+    virtio_model_set_config(&r.model, 0, 0x12345678);
+    virtio_config_write32(&r.dev, 4, 0xCAFE);
+    assert_int_equal(virtio_config_read(&r.dev, 0, words, 2), 0);
+    assert_int_equal(words[0], 0x12345678);
+    assert_int_equal(words[1], 0xCAFE);
+    assert_int_equal(virtio_config_read(&r.dev, 0x2000, words, 1), 0);
+    assert_int_equal(words[0], UINT32_MAX); /* beyond the window */
+    finish(&r);
+}
+
+static void second_life_works_as_the_first(void **state)
+{
+    struct virtio_rig r;
+
+    (void)state;
+    start(&r, RIG_FEATURES);
+    for (int i = 0; i < 3; i++) {
+        go_live(&r);
+        assert_int_equal(virtio_reset(&r.dev), 0);
+        virtio_queues_free(&r.dev);
+        assert_int_equal(r.hal.dma_live + r.hal.mem_live, 0);
+    }
+    finish(&r);
+}
+
+/* ---- feature refusals ---- */
+
+static bool add_platform(void *ctx, unsigned attempt, uint64_t offered,
+                         uint64_t *features)
+{
+    unsigned *calls = ctx;
+
+    *calls = attempt;
+    *features |= offered & BIT64(VIRTIO_F_ACCESS_PLATFORM);
+    return attempt == 1;
+}
+
+static void fallback_is_tried_after_a_refusal(void **state)
+{
+    struct virtio_rig r;
+    unsigned calls = 0;
+    struct virtio_wanted wanted = {
+        .supported = WANTED, .fallback = add_platform, .ctx = &calls};
+
+    (void)state;
+    start(&r, RIG_FEATURES | BIT64(VIRTIO_F_ACCESS_PLATFORM));
+    r.model.insists = BIT64(VIRTIO_F_ACCESS_PLATFORM);
+    assert_int_equal(virtio_negotiate(&r.dev, &wanted), 0);
+    assert_int_equal(calls, 1);
+    assert_true(virtio_has_feature(&r.dev, VIRTIO_F_ACCESS_PLATFORM));
+    assert_int_equal(r.dev.errors.features_refused, 1);
+    finish(&r);
+}
+
+static void refusal_of_everything_ends_in_failed(void **state)
+{
+    struct virtio_rig r;
+    unsigned calls = 0;
+    struct virtio_wanted wanted = {
+        .supported = WANTED, .fallback = add_platform, .ctx = &calls};
+
+    (void)state;
+    start(&r, RIG_FEATURES);
+    r.model.insists = BIT64(50);
+    assert_int_equal(virtio_negotiate(&r.dev, &wanted), -ENOTSUP);
+    assert_int_equal(calls, 2);
+    assert_int_equal(r.dev.errors.features_refused, 2);
+    assert_true(r.model.status & VIRTIO_STATUS_FAILED);
+    assert_int_equal(r.dev.state, VIRTIO_BROKEN);
+    finish(&r);
+}
+
+static bool never_content(void *ctx, unsigned attempt, uint64_t offered,
+                          uint64_t *features)
+{
+    (void)ctx;
+    (void)attempt;
+    *features = offered;
+    return true;
+}
+
+static void fallbacks_are_bounded(void **state)
+{
+    struct virtio_rig r;
+    struct virtio_wanted wanted = {.fallback = never_content};
+
+    (void)state;
+    start(&r, RIG_FEATURES);
+    r.model.insists = BIT64(50);
+    assert_int_equal(virtio_negotiate(&r.dev, &wanted), -ENOTSUP);
+    assert_int_equal(r.dev.errors.features_refused, VIRTIO_MAX_FALLBACKS + 1);
+    finish(&r);
+}
+
+static void version_1_is_required(void **state)
+{
+    struct virtio_rig r;
+
+    (void)state;
+    start(&r, RIG_FEATURES & ~BIT64(VIRTIO_F_VERSION_1));
+    assert_int_equal(rig_negotiate(&r, WANTED, 0, &plain), -ENOTSUP);
+    assert_int_equal(r.dev.errors.features_missing, 1);
+    finish(&r);
+}
+
+/* ---- a device that lies ---- */
+
+static void reset_that_never_completes(void **state)
+{
+    struct virtio_rig r;
+    uint64_t before;
+
+    (void)state;
+    start(&r, RIG_FEATURES);
+    go_live(&r);
+    r.model.lies.reset_hangs = true;
+    before = r.hal.now_ns;
+    assert_int_equal(virtio_reset(&r.dev), -ETIMEDOUT);
+    assert_in_range(r.hal.now_ns - before, VIRTIO_RESET_TIMEOUT,
+                    2 * VIRTIO_RESET_TIMEOUT);
+    assert_int_equal(r.dev.errors.reset_timeout, 1);
+    assert_int_equal(r.dev.state, VIRTIO_DEAD);
+    assert_int_equal(virtio_poll_status(&r.dev), -EPROTO);
+
+    /* The device may still write to the rings: they stay, everything private goes. */
+    virtio_queues_free(&r.dev);
+    assert_int_equal(r.hal.dma_live, 3);
+    assert_int_equal(r.hal.mem_live, 0);
+    assert_int_equal(rig_end(&r), 3);
+}
+
+static void needs_reset_is_noticed_and_cured(void **state)
+{
+    struct virtio_rig r;
+
+    (void)state;
+    start(&r, RIG_FEATURES);
+    go_live(&r);
+    virtio_model_need_reset(&r.model);
+    assert_int_equal(virtio_irq_ack(&r.dev), VIRTIO_ISR_CONFIG);
+    assert_int_equal(virtio_poll_status(&r.dev), -EPROTO);
+    assert_int_equal(r.dev.errors.needs_reset, 1);
+    assert_int_equal(virtio_poll_status(&r.dev), -EPROTO); /* counted once */
+    assert_int_equal(r.dev.errors.needs_reset, 1);
+
+    assert_int_equal(virtio_reset(&r.dev), 0);
+    virtio_queues_free(&r.dev);
+    go_live(&r);
+    finish(&r);
+}
+
+static void lost_status_is_noticed(void **state)
+{
+    struct virtio_rig r;
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        start(&r, RIG_FEATURES);
+        go_live(&r);
+        r.model.status = i == 0 ? 0 : 0xFF; /* reset behind our back; removed */
+        assert_int_equal(virtio_poll_status(&r.dev), -EPROTO);
+        assert_int_equal(r.dev.errors.status_lost, 1);
+        assert_int_equal(r.dev.errors.needs_reset, 0);
+        finish(&r);
+    }
+}
+
+static void driver_ok_that_does_not_stick(void **state)
+{
+    struct virtio_rig r;
+
+    (void)state;
+    start(&r, RIG_FEATURES);
+    assert_int_equal(rig_negotiate(&r, WANTED, 3, &plain), 0);
+    r.model.lies.ok_needs_reset =
+        true; /* as Firecracker when it cannot activate the device */
+    assert_int_equal(virtio_driver_ok(&r.dev), -EPROTO);
+    assert_int_equal(r.dev.errors.needs_reset, 1);
+    assert_int_equal(r.dev.state, VIRTIO_BROKEN);
+    finish(&r);
+}
+
+static void config_that_never_settles(void **state)
+{
+    struct virtio_rig r;
+    uint32_t word;
+
+    (void)state;
+    start(&r, RIG_FEATURES);
+    go_live(&r);
+    r.model.lies.generation_spins = true;
+    assert_int_equal(virtio_config_read(&r.dev, 0, &word, 1), -EIO);
+    assert_int_equal(r.dev.errors.config_unstable, 1);
+    r.model.lies.generation_spins = false;
+    assert_int_equal(virtio_config_read(&r.dev, 0, &word, 1), 0);
+    finish(&r);
+}
+
+static void absurd_queue_sizes_are_refused(void **state)
+{
+    static const uint16_t sizes[] = {3, 127, 32769, 65535};
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LEN(sizes); i++) {
+        struct virtio_rig r;
+        struct vq *q;
+
+        start(&r, RIG_FEATURES);
+        assert_int_equal(rig_negotiate(&r, WANTED, 0, &plain), 0);
+        r.model.lies.queue_size_raw = sizes[i];
+        assert_int_equal(virtio_queue_max(&r.dev, 0), 0);
+        assert_int_equal(virtio_queue_create(&r.dev, 0, &plain, &q), -EPROTO);
+        assert_int_equal(r.dev.errors.queue_bad_size, 2);
+        finish(&r);
+    }
+}
+
+static void queue_that_is_not_taken(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        struct virtio_rig r;
+        struct vq *q;
+
+        start(&r, RIG_FEATURES);
+        assert_int_equal(rig_negotiate(&r, WANTED, 0, &plain), 0);
+        r.model.lies.enable_drops = i == 0;
+        r.model.lies.size_sticks = i == 1;
+        assert_int_equal(virtio_queue_create(
+                             &r.dev, 0, &(struct virtio_queue_opts){.max_size = 64}, &q),
+                         -EPROTO);
+        assert_int_equal(r.dev.errors.queue_refused, 1);
+        assert_int_equal(r.dev.state, VIRTIO_BROKEN);
+        finish(&r);
+    }
+}
+
+static void broken_ring_breaks_the_device(void **state)
+{
+    struct virtio_rig r;
+    uint32_t written;
+    void *token;
+
+    (void)state;
+    start(&r, RIG_FEATURES);
+    go_live(&r);
+    virtio_model_push(&r.model, 1, 5, 0);
+    assert_int_equal(vq_pop(r.dev.queues[1], &token, &written), -EPROTO);
+    assert_int_equal(virtio_poll_status(&r.dev), -EPROTO);
+    assert_int_equal(r.dev.errors.queue_broken, 1);
+    finish(&r);
+}
+
+/* ---- failure sweep ---- */
+
+static void every_allocation_may_fail(void **state)
+{
+    static const struct virtio_queue_opts opts = {.indirect_max = 32, .tables = 2};
+    struct virtio_rig r;
+    unsigned n = 0;
+    int err;
+
+    (void)state;
+    start(&r, RIG_FEATURES);
+    do {
+        r.hal.allocs = 0;
+        r.hal.fail_at = ++n;
+        err = rig_negotiate(&r, WANTED, 3, &opts);
+        assert_true(err == 0 || err == -ENOMEM);
+        assert_int_equal(virtio_reset(&r.dev), 0);
+        virtio_queues_free(&r.dev);
+        assert_int_equal(r.hal.dma_live + r.hal.mem_live, 0);
+    } while (err);
+    r.hal.fail_at = 0;
+    assert_int_equal(n, 3 * 3 + 1); /* private state, ring, tables of three queues */
+    go_live(&r);
+    finish(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(status_goes_in_order),
+        cmocka_unit_test(only_known_bits_are_accepted),
+        cmocka_unit_test(both_feature_words_are_written),
+        cmocka_unit_test(slow_reset_is_waited_for),
+        cmocka_unit_test(reset_in_steps),
+        cmocka_unit_test(doorbell_waits_for_driver_ok),
+        cmocka_unit_test(completion_before_driver_ok_is_not_seen),
+        cmocka_unit_test(causes_before_driver_ok_are_dropped),
+        cmocka_unit_test(queue_sizes_shrink_to_ours),
+        cmocka_unit_test(config_words_are_read_and_written),
+        cmocka_unit_test(second_life_works_as_the_first),
+        cmocka_unit_test(fallback_is_tried_after_a_refusal),
+        cmocka_unit_test(refusal_of_everything_ends_in_failed),
+        cmocka_unit_test(fallbacks_are_bounded),
+        cmocka_unit_test(version_1_is_required),
+        cmocka_unit_test(reset_that_never_completes),
+        cmocka_unit_test(needs_reset_is_noticed_and_cured),
+        cmocka_unit_test(lost_status_is_noticed),
+        cmocka_unit_test(driver_ok_that_does_not_stick),
+        cmocka_unit_test(config_that_never_settles),
+        cmocka_unit_test(absurd_queue_sizes_are_refused),
+        cmocka_unit_test(queue_that_is_not_taken),
+        cmocka_unit_test(broken_ring_breaks_the_device),
+        cmocka_unit_test(every_allocation_may_fail),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * A virtio device as its driver must expect it: status, features, configuration, split queues in the
+ * driver's memory, the ISR byte. It obeys by default and notes what the driver does wrong (`misuse`);
+ * a test turns single lies on in struct virtio_lies or writes to the rings itself. What a queue does
+ * is a hook, so a balloon host or anything else is put on top:
+ *
+ *     static void process(void *ctx, struct virtio_model *m, uint16_t index)
+ *     {
+ *         struct virtio_chain chain;
+ *
+ *         while (virtio_model_pop(m, index, &chain))
+ *             virtio_model_push(m, index, chain.head, 0);
+ *     }
+ *
+ *     virtio_model_init(&m, features, queue_sizes, count);
+ *     m.dma = hal_model_dma, m.dma_ctx = &hal;
+ *     m.process = process, m.process_ctx = ...;
+ *
+ * Registers are offered by virtio_pci.h in QEMU's layout.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define VIRTIO_MODEL_QUEUES 8
+#define VIRTIO_MODEL_SEGS   64
+#define VIRTIO_MODEL_CONFIG 64
+
+struct virtio_model_queue {
+    uint16_t max, size; /* max 0: absent; size: as the driver set it */
+    bool enabled;
+    uint64_t desc, driver, device; /* addresses of the three areas */
+    uint16_t last_avail, used_idx;
+    unsigned kicks, interrupts; /* doorbells seen; interrupts the driver asked for */
+};
+
+/* Things no device may do. All off: it obeys. */
+struct virtio_lies {
+    bool reset_hangs; /* status never reads 0 again */
+    unsigned
+        reset_polls; /* so many reads of the status until a reset shows (slow, not a lie) */
+    bool generation_spins;   /* config_generation differs at every read */
+    bool silent;             /* doorbells do nothing */
+    uint16_t queue_size_raw; /* queue_size reads as this; 0: the truth */
+    bool enable_drops;       /* queue_enable never reads back as 1 */
+    bool size_sticks;        /* queue_size does not take the driver's value */
+    bool ok_needs_reset;     /* DRIVER_OK is answered with NEEDS_RESET */
+    uint16_t notify_off;     /* queue_notify_off reads as this; 0: the queue's index */
+};
+
+struct virtio_model {
+    uint64_t offered, accepted; /* accepted: as the driver wrote */
+    uint64_t insists;           /* FEATURES_OK is refused without these bits */
+    uint8_t status, isr, generation;
+    uint16_t num_queues;
+    struct virtio_model_queue queues[VIRTIO_MODEL_QUEUES];
+    uint8_t config[VIRTIO_MODEL_CONFIG];
+    struct virtio_lies lies;
+
+    void *(*dma)(void *ctx, uint64_t addr,
+                 uint64_t len); /* NULL: outside of driver memory */
+    void *dma_ctx;
+    void (*process)(void *ctx, struct virtio_model *m,
+                    uint16_t index); /* a doorbell rang */
+    void (*config_written)(void *ctx, struct virtio_model *m, uint32_t offset,
+                           unsigned width);
+    void *process_ctx; /* of both hooks */
+
+    unsigned resets;
+    unsigned feature_words; /* bit n: word n was written since the reset */
+    unsigned misuse;        /* what a driver must not do; `complaint` names the last */
+    unsigned reset_reads_left;
+    const char *complaint;
+};
+
+/* One buffer as the device sees it. */
+struct virtio_chain {
+    uint16_t head;
+    unsigned n, n_out; /* pieces; the first n_out are for reading */
+    struct {
+        void *ptr;
+        uint64_t addr;
+        uint32_t len;
+    } segs[VIRTIO_MODEL_SEGS];
+};
+
+/* `max[i]` is the size of queue i. `features` should contain VERSION_1. */
+void virtio_model_init(struct virtio_model *m, uint64_t features, const uint16_t *max,
+                       unsigned count);
+
+/* Take the next available buffer; false when there is none or the driver broke the ring (then
+ * NEEDS_RESET is set and `misuse` counted). */
+bool virtio_model_pop(struct virtio_model *m, uint16_t index, struct virtio_chain *out);
+/* Complete a buffer, and raise the ISR bit if the driver wants to hear of it. Any id, any length: the
+ * model does not care whether it is true. */
+void virtio_model_push(struct virtio_model *m, uint16_t index, uint32_t id, uint32_t len);
+/* Move the used index without an element. */
+void virtio_model_jump(struct virtio_model *m, uint16_t index, uint16_t by);
+/* Raw ring words, for lies: the device's event field, a descriptor, the driver's index. */
+void virtio_model_set_avail_event(struct virtio_model *m, uint16_t index, uint16_t value);
+uint16_t virtio_model_used_event(struct virtio_model *m, uint16_t index);
+uint16_t virtio_model_avail_idx(struct virtio_model *m, uint16_t index);
+void virtio_model_no_notify(struct virtio_model *m, uint16_t index, bool no_notify);
+uint8_t *virtio_model_desc(struct virtio_model *m, uint16_t index,
+                           uint16_t id); /* 16 bytes */
+
+/* Change a configuration word as a host does: new generation, config-change cause. */
+void virtio_model_set_config(struct virtio_model *m, uint32_t offset, uint32_t value);
+uint32_t virtio_model_config(const struct virtio_model *m, uint32_t offset);
+void virtio_model_need_reset(struct virtio_model *m);
+
+/* What a transport model calls. */
+void virtio_model_status_write(struct virtio_model *m, uint8_t status);
+uint8_t virtio_model_status_read(struct virtio_model *m);
+void virtio_model_doorbell(struct virtio_model *m, uint16_t index);
+void virtio_model_config_write(struct virtio_model *m, uint32_t offset, unsigned width,
+                               uint32_t value);
+uint32_t virtio_model_config_read(const struct virtio_model *m, uint32_t offset,
+                                  unsigned width);
+void virtio_model_complain(struct virtio_model *m, const char *what);
