@@ -117,6 +117,12 @@ bool virtio_balloon_isr(struct virtio_balloon *vb)
     return true;
 }
 
+void virtio_balloon_use_polling(struct virtio_balloon *vb)
+{
+    vb->irq = VB_IRQ_POLLED;
+    vb->hal->wake(vb->hal->ctx);
+}
+
 /* Look for causes ourselves: always when polled, now and then otherwise (R-V-21). */
 static uint32_t poll_causes(struct virtio_balloon *vb)
 {

@@ -77,6 +77,7 @@ struct virtio_balloon_status {
     uint64_t target_pages; /* the same after the clamp of R-H-11 */
     uint64_t size_pages;
     uint64_t in_flight_pages;
+    uint64_t in_flight_frames;       /* all that is neither held nor the allocator's */
     uint64_t held_frames, set_bytes; /* the page set: what is in it, what it costs */
     uint64_t quarantined_frames;     /* with a dead device for ever */
     struct balloon_counters core;
@@ -102,6 +103,9 @@ int virtio_balloon_attach(const struct virtio_transport *transport,
 
 /* The device interrupted. Reads and clears the cause; true when there was one. Level isr. */
 bool virtio_balloon_isr(struct virtio_balloon *vb);
+
+/* No interrupt can be had after all: look for events by timer. */
+void virtio_balloon_use_polling(struct virtio_balloon *vb);
 
 /* Do what is due. */
 void virtio_balloon_step(struct virtio_balloon *vb);

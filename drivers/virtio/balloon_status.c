@@ -42,6 +42,8 @@ void virtio_balloon_get_status(const struct virtio_balloon *vb,
     out->target_pages = core->target * VB_RATIO;
     out->size_pages = balloon_size(core) * VB_RATIO;
     out->in_flight_pages = (core->inflating.frames + core->deflating.frames) * VB_RATIO;
+    out->in_flight_frames = core->inflating.frames + core->deflating.frames +
+                            core->fill.frames + core->giving.frames;
     out->held_frames = core->held.frames;
     out->set_bytes = core->held.bytes;
     out->quarantined_frames =

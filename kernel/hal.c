@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* balloon_hal on this kernel. Everything runs at task level, so nothing here needs a lock. */
+#include "kernel/hal.h"
+
+#include "kernel/clock.h"
+#include "kernel/log.h"
+#include "kernel/string.h"
+
+#include "base/bits.h"
+#include "base/err.h"
+#include "mm/mmu.h"
+
+static struct {
+    struct pmm *pmm;
+    struct heap *heap;
+    uint64_t oom_events;
+    int64_t accounted_frames;
+} state;
+
+static int run_take(void *ctx, unsigned order, struct run_want want, pfn_t *out,
+                    enum run_state *run_state)
+{
+    struct pmm_want pmm_want = {.order = order,
+                                .class = PMM_MOVABLE,
+                                .pfn_limit = want.pfn_limit,
+                                .touched_only = want.touched_only,
+                                .keep_reserve = true};
+    struct pmm_run run;
+    int err = pmm_take(state.pmm, pmm_want, &run);
+
+    (void)ctx;
+    if (err)
+        return err;
+    *out = run.pfn;
+    *run_state = run.state;
+    return 0;
+}
+
+static void run_give(void *ctx, pfn_t first, unsigned order, enum run_state run_state)
+{
+    (void)ctx;
+    pmm_give(state.pmm, first, order, run_state);
+}
+
+static void account(void *ctx, int64_t delta_frames)
+{
+    (void)ctx;
+    state.accounted_frames += delta_frames;
+}
+
+/* Rings live in whole frames of their own; the allocator's reserve is there for this. */
+static int dma_alloc(void *ctx, size_t size_bytes, struct dma_mem *out)
+{
+    uint64_t frames = align_up(size_bytes, FRAME_SIZE) >> FRAME_SHIFT;
+    pfn_t first;
+    int err = pmm_take_run(state.pmm, frames, 1, 0, &first);
+
+    (void)ctx;
+    if (err)
+        return err;
+    *out = (struct dma_mem){.ptr = mmu_phys_to_virt(pfn_to_paddr(first)),
+                            .addr = pfn_to_paddr(first),
+                            .size_bytes = size_bytes};
+    memset(out->ptr, 0, frames << FRAME_SHIFT);
+    return 0;
+}
+
+static void dma_free(void *ctx, struct dma_mem *mem)
+{
+    (void)ctx;
+    pmm_give_run(state.pmm, pfn_from_paddr(mem->addr),
+                 align_up(mem->size_bytes, FRAME_SIZE) >> FRAME_SHIFT);
+    *mem = (struct dma_mem){0};
+}
+
+static void *mem_alloc(void *ctx, size_t size_bytes)
+{
+    (void)ctx;
+    return heap_alloc(state.heap, size_bytes);
+}
+
+static void mem_free(void *ctx, void *ptr, size_t size_bytes)
+{
+    (void)ctx;
+    (void)size_bytes;
+    heap_free(state.heap, ptr);
+}
+
+static uint64_t now(void *ctx)
+{
+    (void)ctx;
+    return clock_ns();
+}
+
+static void wake(void *ctx)
+{
+    struct hal_client *client = ctx;
+
+    task_wake(&client->task);
+}
+
+static void wake_at(void *ctx, uint64_t when_ns)
+{
+    struct hal_client *client = ctx;
+
+    timer_set(&client->timer, when_ns);
+}
+
+void hal_mem_stats(struct mem_stats *out)
+{
+    struct pmm_stats pmm;
+
+    pmm_stats(state.pmm, &pmm);
+    /* There is no cache, no paging and no stalling yet: those counters are truly 0. */
+    *out = (struct mem_stats){
+        .total_bytes = pmm.total_frames << FRAME_SHIFT,
+        .free_bytes = pmm.free_frames << FRAME_SHIFT,
+        .block_allocs = pmm.block_allocs,
+        .block_failures = pmm.block_failures,
+        .oom_events = state.oom_events,
+        .reserve_bytes = pmm.reserve_frames << FRAME_SHIFT,
+    };
+    if (out->free_bytes > out->reserve_bytes)
+        out->available_bytes = out->free_bytes - out->reserve_bytes;
+}
+
+static void mem_stats(void *ctx, struct mem_stats *out)
+{
+    (void)ctx;
+    hal_mem_stats(out);
+}
+
+static void relax(void *ctx)
+{
+    (void)ctx;
+    __builtin_ia32_pause();
+}
+
+void hal_init(struct pmm *pmm, struct heap *heap)
+{
+    state.pmm = pmm;
+    state.heap = heap;
+}
+
+void hal_client_init(struct hal_client *client, const char *name, void (*run)(void *ctx),
+                     void *ctx)
+{
+    client->hal = (struct balloon_hal){
+        .ctx = client,
+        .run_take = run_take,
+        .run_give = run_give,
+        .account = account,
+        .dma_alloc = dma_alloc,
+        .dma_free = dma_free,
+        .mem_alloc = mem_alloc,
+        .mem_free = mem_free,
+        .now = now,
+        .wake = wake,
+        .wake_at = wake_at,
+        .mem_stats = mem_stats,
+        .relax = relax,
+        .log = kernel_log,
+    };
+    client->task = (struct task){.run = run, .ctx = ctx, .name = name};
+    task_add(&client->task);
+    timer_init(&client->timer, &client->task);
+}
+
+void hal_note_oom(void)
+{
+    state.oom_events++;
+}
+
+uint64_t hal_accounted_frames(void)
+{
+    return (uint64_t)state.accounted_frames;
+}
