@@ -1,19 +1,29 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Last words. Owns the order: the line, where we were, the way out. Never returns, never nests. */
+/*
+ * Last words. Owns the order: the line, where we were, the way out. Works with whatever is left: no
+ * allocation, no tasks, no interrupts; a panic inside a panic goes straight to the way out.
+ */
 #include "kernel/panic.h"
 #include "kernel/console.h"
 #include "kernel/format.h"
 #include "kernel/power.h"
+#include "kernel/x86/cpu.h"
+#include "kernel/x86/trap.h"
 
 #include "base/assert.h"
 
 #include <stddef.h>
-#include <stdint.h>
 
 enum exit_status {
     EXIT_REFUSED = 2,
     EXIT_PANIC = 3,
 };
+
+static bool panicking;
+
+/* The stack protector's own names; stack_guard_init() gives the guard its value. */
+uintptr_t __stack_chk_guard = 0x595E9FBD94FDA700;
+void __stack_chk_fail(void);
 
 static void say(const char *prefix, const char *fmt, va_list args)
 {
@@ -28,13 +38,41 @@ static void say(const char *prefix, const char *fmt, va_list args)
     console_write(line, len);
 }
 
-void panic(const char *fmt, ...)
+static void begin(void)
+{
+    cpu_irq_disable();
+    if (panicking)
+        power_test_exit(EXIT_PANIC);
+    panicking = true;
+}
+
+void panic_print(const char *fmt, ...)
 {
     va_list args;
 
     va_start(args, fmt);
+    say("", fmt, args);
+    va_end(args);
+}
+
+void panic(const char *fmt, ...)
+{
+    va_list args;
+
+    begin();
+    va_start(args, fmt);
     say("panic: ", fmt, args);
     va_end(args);
+    trap_print_backtrace((uint64_t)__builtin_return_address(0),
+                         *(const uint64_t *)__builtin_frame_address(0));
+    power_test_exit(EXIT_PANIC);
+}
+
+void panic_in_trap(const struct trap_frame *frame)
+{
+    begin();
+    trap_print(frame);
+    trap_print_backtrace(frame->rip, frame->rbp);
     power_test_exit(EXIT_PANIC);
 }
 
@@ -42,6 +80,7 @@ void boot_refuse(const char *fmt, ...)
 {
     va_list args;
 
+    cpu_irq_disable();
     va_start(args, fmt);
     say("aerostat: cannot start: ", fmt, args);
     va_end(args);
@@ -53,11 +92,7 @@ void assert_failed(const char *expr, const char *file, int line)
     panic("assertion failed: %s at %s:%d", expr, file, line);
 }
 
-/* The stack protector's own names. */
-uintptr_t __stack_chk_guard = 0x595E9FBD94FDA766;
-
-void __stack_chk_fail(void);
 void __stack_chk_fail(void)
 {
-    panic("stack smashed, found in %p", __builtin_return_address(0));
+    panic("stack smashed");
 }
