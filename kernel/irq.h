@@ -19,5 +19,18 @@ void irq_init(void);
 int irq_attach(uint32_t gsi, irq_fn *fn, void *ctx);
 void irq_detach(uint32_t gsi, irq_fn *fn, void *ctx);
 
+/* The same for an ISA line (edge, high, or as the MADT overrides it); *gsi is for irq_detach(). */
+int irq_attach_isa(unsigned line, irq_fn *fn, void *ctx, uint32_t *gsi);
+
 /* True when the configuration says irq=poll. */
 bool irq_is_polled(void);
+
+/* Counters since boot. A level line that nobody claims many times in a row is masked: its device is
+ * noticed as silent and polled. */
+struct irq_stats {
+    uint64_t device, timer, unclaimed, spurious;
+    uint32_t lines_masked;
+    unsigned ioapics;
+};
+
+void irq_stats(struct irq_stats *out);

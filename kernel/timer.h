@@ -14,7 +14,15 @@ struct timer {
     struct list link;
 };
 
+/* Measure the LAPIC timer against the clock. Boot context, after clock_init(). */
+void timer_start(void);
+
 void timer_init(struct timer *timer, struct task *task);
 
 /* Arm (or move) the deadline, in clock_ns() time; TIMER_NEVER disarms. Task context. */
 void timer_set(struct timer *timer, uint64_t when_ns);
+
+/* For the task loop: wake what is due; arm the LAPIC for the nearest deadline, false when one is due
+ * already (interrupts off). */
+void timer_wake_due(void);
+bool timer_arm_next(void);

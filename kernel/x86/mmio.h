@@ -6,3 +6,7 @@
 
 /* The machine's address spaces; see reg_io.h for the rules. */
 extern const struct reg_space machine_reg_space;
+
+/* Firmware tables: `size_bytes` at `addr`, mapped read-only and cached, for ever. NULL when there is no
+ * room or the range is impossible. Task or boot context, after paging_init(). */
+const void *mmio_map_table(paddr_t addr, uint64_t size_bytes);

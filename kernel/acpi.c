@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Finds ACPI tables. The list is read once at boot; tables are mapped read-only and stay mapped,
+ * few and small as they are. The shapes are acpi_parse.c's.
+ */
+#include "kernel/acpi.h"
+#include "kernel/acpi_parse.h"
+#include "kernel/log.h"
+#include "kernel/power_parse.h"
+#include "kernel/string.h"
+#include "kernel/x86/mmio.h"
+
+#define TABLES_MAX 32
+
+static struct {
+    const uint8_t *bytes;
+    size_t len;
+} tables[TABLES_MAX];
+static unsigned table_count;
+
+/* Map a table by the length its header claims and verify it. */
+static const uint8_t *map_table(paddr_t addr, size_t *len)
+{
+    const uint8_t *header = mmio_map_table(addr, ACPI_HEADER_BYTES);
+    uint32_t length = header ? acpi_table_length(header) : 0;
+    const uint8_t *table = length ? mmio_map_table(addr, length) : NULL;
+
+    if (!table) {
+        log_warn("acpi: table at 0x%llx is not readable", (unsigned long long)addr);
+        return NULL;
+    }
+    if (!acpi_checksum_ok(table, length)) {
+        log_warn("acpi: table %.4s at 0x%llx has a bad checksum", (const char *)table,
+                 (unsigned long long)addr);
+        return NULL;
+    }
+    *len = length;
+    return table;
+}
+
+static void add_table(paddr_t addr)
+{
+    size_t len;
+    const uint8_t *bytes = addr ? map_table(addr, &len) : NULL;
+
+    if (!bytes || table_count == TABLES_MAX)
+        return;
+    tables[table_count].bytes = bytes;
+    tables[table_count++].len = len;
+}
+
+void acpi_init(paddr_t rsdp)
+{
+    const uint8_t *root_bytes = rsdp ? mmio_map_table(rsdp, ACPI_RSDP_BYTES) : NULL;
+    struct acpi_root root;
+    size_t len;
+
+    if (!root_bytes) {
+        log_info("acpi: no tables");
+        return;
+    }
+    if (acpi_parse_rsdp(root_bytes, &root)) {
+        log_warn("acpi: bad root pointer at 0x%llx, tables ignored",
+                 (unsigned long long)rsdp);
+        return;
+    }
+    const uint8_t *list = map_table(root.list, &len);
+    size_t count = list ? acpi_list_count(&root, len) : 0;
+    for (size_t i = 0; i < count; i++)
+        add_table(acpi_list_entry(&root, list, i));
+
+    const void *fadt = acpi_find("FACP", &len);
+    struct power_tables power;
+    if (fadt) {
+        power_parse_fadt(fadt, len, &power);
+        add_table(power.dsdt);
+    }
+    log_info("acpi: %u tables", table_count);
+}
+
+const void *acpi_find(const char *signature, size_t *len)
+{
+    for (unsigned i = 0; i < table_count; i++) {
+        if (memcmp(tables[i].bytes, signature, 4) == 0) {
+            *len = tables[i].len;
+            return tables[i].bytes;
+        }
+    }
+    return NULL;
+}

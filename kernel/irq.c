@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Routes lines to handlers: one vector per GSI in use, a short table of handlers. The chips are
+ * x86/lapic.c and x86/ioapic.c.
+ */
+#include "kernel/irq.h"
+#include "kernel/acpi.h"
+#include "kernel/config.h"
+#include "kernel/log.h"
+#include "kernel/madt.h"
+#include "kernel/panic.h"
+#include "kernel/x86/cpu.h"
+#include "kernel/x86/ioapic.h"
+#include "kernel/x86/lapic.h"
+#include "kernel/x86/pic.h"
+#include "kernel/x86/trap.h"
+
+#include "base/bits.h"
+#include "base/err.h"
+
+#define HANDLERS_MAX  16
+#define UNCLAIMED_MAX 10000 /* in a row: a storm that would starve everything else */
+
+struct line {
+    bool is_used, is_masked;
+    uint32_t gsi;
+    uint32_t unclaimed; /* in a row */
+};
+
+struct handler {
+    irq_fn *fn; /* NULL: free */
+    void *ctx;
+    unsigned line;
+};
+
+/* Tables are changed at task level with interrupts off, read by ISRs; counters are written by ISRs. */
+static struct {
+    struct madt madt;
+    struct line lines[VECTOR_DEVICES];
+    struct handler handlers[HANDLERS_MAX];
+    struct irq_stats stats;
+} irq;
+
+bool irq_is_polled(void)
+{
+    return config_is("irq", "poll");
+}
+
+void irq_stats(struct irq_stats *out)
+{
+    *out = irq.stats;
+}
+
+static void device_interrupt(unsigned index)
+{
+    struct line *line = &irq.lines[index];
+    bool claimed = false;
+
+    irq.stats.device++;
+    for (unsigned i = 0; i < HANDLERS_MAX; i++) {
+        const struct handler *handler = &irq.handlers[i];
+
+        if (handler->fn && handler->line == index)
+            claimed |= handler->fn(handler->ctx);
+    }
+    if (claimed) {
+        line->unclaimed = 0;
+        return;
+    }
+    irq.stats.unclaimed++;
+    if (++line->unclaimed == UNCLAIMED_MAX) {
+        ioapic_mask(line->gsi);
+        line->is_masked = true;
+        irq.stats.lines_masked++;
+    }
+}
+
+static void on_interrupt(unsigned vector)
+{
+    if (vector == VECTOR_TIMER) {
+        irq.stats.timer++;
+    } else if (vector >= VECTOR_DEVICE && vector < VECTOR_DEVICE + VECTOR_DEVICES) {
+        device_interrupt(vector - VECTOR_DEVICE);
+    } else {
+        irq.stats.spurious++; /* the 8259s and the LAPIC's own: no EOI */
+        return;
+    }
+    lapic_eoi();
+}
+
+void irq_init(void)
+{
+    paddr_t lapic_addr;
+    size_t len;
+    const void *table = acpi_find("APIC", &len);
+
+    pic_mask_all();
+    if (!lapic_find(&lapic_addr))
+        boot_refuse("this CPU has no local APIC");
+    madt_defaults(lapic_addr, &irq.madt);
+    if (table && madt_parse(table, len, &irq.madt))
+        log_warn("irq: the MADT is broken, using the fixed places");
+    if (lapic_init(irq.madt.lapic))
+        boot_refuse("the local APIC at 0x%llx cannot be mapped",
+                    (unsigned long long)irq.madt.lapic);
+    trap_on_interrupt(on_interrupt);
+    irq.stats.ioapics = ioapic_init(&irq.madt);
+    log_info("irq: LAPIC %u%s, %u IOAPIC%s from %s%s", lapic_id(),
+             lapic_is_x2apic() ? " (x2APIC)" : "", irq.stats.ioapics,
+             irq.stats.ioapics == 1 ? "" : "s", table ? "the MADT" : "the fixed place",
+             irq_is_polled() ? ", not used (irq=poll)" : "");
+}
+
+/* The line of a GSI, or a free one; VECTOR_DEVICES when all are taken. */
+static unsigned line_for(uint32_t gsi)
+{
+    unsigned free = VECTOR_DEVICES;
+
+    for (unsigned i = 0; i < VECTOR_DEVICES; i++) {
+        if (irq.lines[i].is_used && irq.lines[i].gsi == gsi)
+            return i;
+        if (!irq.lines[i].is_used && free == VECTOR_DEVICES)
+            free = i;
+    }
+    return free;
+}
+
+static struct handler *free_handler(void)
+{
+    for (unsigned i = 0; i < HANDLERS_MAX; i++) {
+        if (!irq.handlers[i].fn)
+            return &irq.handlers[i];
+    }
+    return NULL;
+}
+
+static int attach(uint32_t gsi, bool level, bool active_low, struct handler wanted)
+{
+    struct handler *handler = free_handler();
+
+    if (irq_is_polled())
+        return -ENOTSUP;
+    wanted.line = line_for(gsi);
+    if (!handler || wanted.line == VECTOR_DEVICES)
+        return -ENOSPC;
+
+    uint64_t flags = cpu_irq_save();
+    *handler = wanted;
+    int err = ioapic_route(gsi, (struct ioapic_route){
+                                    .vector = (uint8_t)(VECTOR_DEVICE + wanted.line),
+                                    .level = level,
+                                    .active_low = active_low,
+                                    .lapic_id = lapic_id(),
+                                });
+    if (err)
+        handler->fn = NULL;
+    else
+        irq.lines[wanted.line] = (struct line){.is_used = true, .gsi = gsi};
+    cpu_irq_restore(flags);
+    return err;
+}
+
+int irq_attach(uint32_t gsi, irq_fn *fn, void *ctx)
+{
+    bool level = true, active_low = true;
+
+    for (unsigned i = 0; i < MADT_ISA_IRQS; i++) {
+        const struct madt_isa *isa = &irq.madt.isa[i];
+
+        if (isa->is_listed && isa->gsi == gsi) {
+            level = isa->level;
+            active_low = isa->active_low;
+        }
+    }
+    return attach(gsi, level, active_low, (struct handler){.fn = fn, .ctx = ctx});
+}
+
+int irq_attach_isa(unsigned line, irq_fn *fn, void *ctx, uint32_t *gsi)
+{
+    const struct madt_isa *isa = &irq.madt.isa[line];
+
+    *gsi = isa->gsi;
+    return attach(isa->gsi, isa->level, isa->active_low,
+                  (struct handler){.fn = fn, .ctx = ctx});
+}
+
+void irq_detach(uint32_t gsi, irq_fn *fn, void *ctx)
+{
+    uint64_t flags = cpu_irq_save();
+    unsigned line = line_for(gsi), users = 0;
+
+    for (unsigned i = 0; i < HANDLERS_MAX; i++) {
+        struct handler *handler = &irq.handlers[i];
+
+        if (!handler->fn || handler->line != line)
+            continue;
+        if (handler->fn == fn && handler->ctx == ctx)
+            handler->fn = NULL;
+        else
+            users++;
+    }
+    if (users == 0 && line < VECTOR_DEVICES && irq.lines[line].is_used) {
+        ioapic_mask(gsi);
+        irq.lines[line].is_used = false;
+    }
+    cpu_irq_restore(flags);
+}

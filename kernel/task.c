@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The run queue and the idle loop. A wake is a flag and a link at the queue's end; the loop runs one
+ * task at a time and sleeps only when, with interrupts off, nothing is pending.
+ */
+#include "kernel/task.h"
+#include "kernel/timer.h"
+#include "kernel/x86/cpu.h"
+
+#include "base/assert.h"
+
+#include <stddef.h>
+
+static struct list queue = {&queue, &queue}; /* changed with interrupts off */
+
+void task_add(struct task *task)
+{
+    assert(task->run && task->name);
+    task->pending = false;
+    list_init(&task->link);
+}
+
+void task_wake(struct task *task)
+{
+    uint64_t flags = cpu_irq_save();
+
+    if (!task->pending) {
+        task->pending = true;
+        list_push_back(&queue, &task->link);
+    }
+    cpu_irq_restore(flags);
+}
+
+/* The oldest pending task; its flag falls before it runs, so that a wake while it runs counts. */
+static struct task *next_task(void)
+{
+    uint64_t flags = cpu_irq_save();
+    struct task *task = NULL;
+
+    if (!list_is_empty(&queue)) {
+        task = LIST_ENTRY(queue.next, struct task, link);
+        list_remove(&task->link);
+        task->pending = false;
+    }
+    cpu_irq_restore(flags);
+    return task;
+}
+
+static void sleep_if_idle(void)
+{
+    cpu_irq_disable();
+    if (list_is_empty(&queue) && timer_arm_next())
+        cpu_idle();
+    cpu_irq_enable();
+}
+
+void task_loop(void)
+{
+    for (;;) {
+        timer_wake_due();
+        struct task *task = next_task();
+
+        if (task)
+            task->run(task->ctx);
+        else
+            sleep_if_idle();
+    }
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Deadlines. All timers are in one short list; the LAPIC runs only while the CPU sleeps, because
+ * tasks are not preempted and the loop looks at the clock between them.
+ */
+#include "kernel/timer.h"
+#include "kernel/clock.h"
+#include "kernel/clock_math.h"
+#include "kernel/log.h"
+#include "kernel/x86/cpu.h"
+#include "kernel/x86/lapic.h"
+
+#include "base/bits.h"
+#include "base/units.h"
+
+#define MEASURE_NS (4 * NS_PER_MS)
+#define SLEEP_MAX_NS \
+    NS_PER_S /* keeps the product of ns and rate in 64 bits; waking early is harmless */
+
+static struct list timers = {&timers, &timers}; /* task level only */
+static uint64_t lapic_khz;
+
+void timer_start(void)
+{
+    lapic_timer_start(UINT32_MAX);
+    uint64_t start_ns = clock_ns(), now_ns;
+    uint32_t start = lapic_timer_left();
+
+    do {
+        now_ns = clock_ns();
+    } while (now_ns - start_ns < MEASURE_NS);
+    uint64_t ticks = start - lapic_timer_left();
+    lapic_timer_start(0);
+    lapic_khz = max_u64(ticks * 1000000 / (now_ns - start_ns), 1);
+    log_info("timer: LAPIC at %llu kHz", (unsigned long long)lapic_khz);
+}
+
+void timer_init(struct timer *timer, struct task *task)
+{
+    timer->task = task;
+    timer->when_ns = TIMER_NEVER;
+    list_init(&timer->link);
+}
+
+void timer_set(struct timer *timer, uint64_t when_ns)
+{
+    list_remove(&timer->link);
+    timer->when_ns = when_ns;
+    if (when_ns != TIMER_NEVER)
+        list_push_back(&timers, &timer->link);
+}
+
+void timer_wake_due(void)
+{
+    if (list_is_empty(&timers))
+        return;
+
+    uint64_t now = clock_ns();
+    list_for_each_safe (it, tmp, &timers) {
+        struct timer *timer = LIST_ENTRY(it, struct timer, link);
+
+        if (timer->when_ns <= now) {
+            timer_set(timer, TIMER_NEVER);
+            task_wake(timer->task);
+        }
+    }
+}
+
+bool timer_arm_next(void)
+{
+    uint64_t now = clock_ns(), nearest = TIMER_NEVER;
+
+    list_for_each (it, &timers)
+        nearest = min_u64(nearest, LIST_ENTRY(it, struct timer, link)->when_ns);
+    if (nearest == TIMER_NEVER) {
+        lapic_timer_start(0);
+        return true;
+    }
+    if (nearest <= now)
+        return false;
+
+    uint64_t ticks = min_u64(nearest - now, SLEEP_MAX_NS) * lapic_khz / 1000000;
+    lapic_timer_start((uint32_t)min_u64(max_u64(ticks, 1), UINT32_MAX));
+    return true;
+}
