@@ -7,9 +7,9 @@
 
 __extension__ typedef unsigned __int128 u128;
 
-static uint64_t plausible(u128 khz)
+static uint64_t plausible(uint64_t khz)
 {
-    return khz >= KHZ_MIN && khz <= KHZ_MAX ? (uint64_t)khz : 0;
+    return khz >= KHZ_MIN && khz <= KHZ_MAX ? khz : 0;
 }
 
 struct clock_sample clock_tighter(struct clock_sample a, struct clock_sample b)
@@ -24,17 +24,17 @@ uint64_t clock_elapsed(const struct clock_counter *counter, uint64_t a, uint64_t
     return (counter->counts_down ? a - b : b - a) & mask;
 }
 
-/* x * y / z for any 64-bit values with a quotient that fits; z != 0. Without a 128-bit division, which
- * would need a library. */
-static u128 mul_div(uint64_t x, uint64_t y, uint64_t z)
+/* x * y / z, z != 0; 0 when it does not fit in 64 bits. By shifts: a 128-bit division would need a
+ * library. */
+static uint64_t mul_div(uint64_t x, uint64_t y, uint64_t z)
 {
     u128 rest = (u128)x * y;
-    u128 quotient = 0;
+    uint64_t quotient = 0;
 
     for (int shift = 63; shift >= 0; shift--) {
         if (rest >> shift >= z) {
             rest -= (u128)z << shift;
-            quotient |= (u128)1 << shift;
+            quotient |= UINT64_C(1) << shift;
         }
     }
     return rest < z ? quotient : 0;

@@ -1,21 +1,86 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* The boot order, as a commented list: the table of contents of the system. */
+#include "kernel/acpi.h"
+#include "kernel/clock.h"
+#include "kernel/config.h"
 #include "kernel/console.h"
+#include "kernel/event.h"
+#include "kernel/irq.h"
 #include "kernel/log.h"
+#include "kernel/memory.h"
+#include "kernel/power.h"
+#include "kernel/task.h"
+#include "kernel/timer.h"
+#include "kernel/x86/cpu.h"
+#include "kernel/x86/paging.h"
+#include "kernel/x86/trap.h"
 
 #include "boot/boot_info.h"
 
-#include <stddef.h>
-
 _Noreturn void kernel_main(paddr_t info);
 
+/* Copied from the front end, whose memory becomes free RAM. */
+static struct boot_info boot;
+
+static const char *front_name(void)
+{
+    return boot.front == BOOT_FRONT_EFI ? "efi" : "pvh";
+}
+
+static void apply_log_settings(void)
+{
+    static const char *const levels[] = {"error", "warn", "info", "debug"};
+    bool all = config_has_word("console", "auto");
+
+    for (unsigned i = 0; i < ARRAY_LEN(levels); i++) {
+        if (config_is("loglevel", levels[i]))
+            log_set_level((enum log_level)i);
+    }
+    console_select(all || config_has_word("console", "serial"),
+                   all || config_has_word("console", "debugcon"));
+}
+
+static void announce(void)
+{
+    struct pmm_stats stats;
+
+    pmm_stats(memory_pmm(), &stats);
+    event_emit(
+        "event=boot version=1 front=%s kernel_phys=0x%llx mem_total=%llu metadata=%llu "
+        "page_tables=%llu tsc_khz=%llu clock=%s wx=%llu",
+        front_name(), (unsigned long long)boot.kernel_phys,
+        (unsigned long long)memory_total_bytes(),
+        (unsigned long long)stats.metadata_bytes,
+        (unsigned long long)paging_table_bytes(), (unsigned long long)clock_tsc_khz(),
+        clock_source(), (unsigned long long)paging_count_wx());
+}
+
+/* On the final tables and the main stack. */
+static _Noreturn void run(void)
+{
+    memory_start();       /* every RAM range to the allocator */
+    acpi_init(boot.rsdp); /* tables, mapped on request */
+    power_init(&boot);    /* the ways out */
+    irq_init();           /* LAPIC, IOAPICs; all masked */
+    clock_init();         /* TSC against the best reference there is */
+    timer_start();        /* deadlines */
+    announce();
+    cpu_irq_enable();
+    event_emit("event=ready");
+    task_loop();
+}
+
+/* Called by kernel_entry on the front end's tables and stack. */
 void kernel_main(paddr_t info)
 {
-    const struct boot_info *boot = (const void *)(DIRECT_MAP_BASE + info);
-
-    console_init();
-    log_info("boot: Aerostat, kernel at 0x%llx, %llu memory ranges",
-             (unsigned long long)boot->kernel_phys, (unsigned long long)boot->mem_count);
-    for (;;)
-        __asm__ volatile("cli; hlt");
+    console_init(); /* from here on a refusal can be read */
+    trap_init();    /* from here on a fault can be read */
+    boot = *(const struct boot_info *)(DIRECT_MAP_BASE + info);
+    log_info("boot: Aerostat, by %s, kernel at 0x%llx, %llu memory ranges", front_name(),
+             (unsigned long long)boot.kernel_phys, (unsigned long long)boot.mem_count);
+    memory_check(&boot); /* a map that is fit to start from */
+    config_load(&boot);  /* settings of every channel; reads low memory */
+    apply_log_settings();
+    config_print();
+    memory_enter(&boot, run); /* final tables, own stack */
 }

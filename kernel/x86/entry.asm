@@ -17,3 +17,14 @@ kernel_entry:
         and     rsp, -16
         call    kernel_main
         ud2
+
+; void paging_switch(paddr_t root, uint64_t stack_top, void (*next)(void))
+; Loads the page tables and goes on in next() on another stack. The code that runs here is mapped at the
+; same place by both tables. Does not return.
+global paging_switch
+paging_switch:
+        mov     cr3, rdi
+        mov     rsp, rsi
+        xor     ebp, ebp
+        call    rdx
+        ud2

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * RAM at boot: which ranges are ours, the frames that page tables and stacks get before there is an
+ * allocator (down from the top of the largest usable range below 4 GiB), and the allocator itself.
+ */
+#include "kernel/memory.h"
+#include "kernel/boot_check.h"
+#include "kernel/config.h"
+#include "kernel/log.h"
+#include "kernel/panic.h"
+#include "kernel/x86/paging.h"
+
+#include "base/bits.h"
+#include "base/err.h"
+
+#define EARLY_END       (4 * GIB) /* what the front end's tables map */
+#define RESERVE_MAX     (4 * MIB)
+#define RESERVE_DIVISOR 8
+#define WHY_BYTES       160
+
+/* linker.ld. */
+extern const uint8_t image_end[];
+
+static struct region ram_items[BOOT_REGION_MAX];
+
+static struct {
+    struct region_set ram;
+    uint64_t total_bytes;
+    struct region early; /* taken from the top of a range: [start, end) */
+    paddr_t early_floor;
+    struct pmm *pmm;
+    struct heap heap;
+} memory = {.ram = {.items = ram_items, .capacity = BOOT_REGION_MAX}};
+
+struct pmm *memory_pmm(void)
+{
+    return memory.pmm;
+}
+
+struct heap *memory_heap(void)
+{
+    return &memory.heap;
+}
+
+uint64_t memory_total_bytes(void)
+{
+    return memory.total_bytes;
+}
+
+bool memory_is_ram(paddr_t start, uint64_t size_bytes)
+{
+    for (size_t i = 0; i < memory.ram.count; i++) {
+        const struct region *it = &memory.ram.items[i];
+
+        if (start < it->end && start + size_bytes > it->start)
+            return true;
+    }
+    return false;
+}
+
+void memory_check(const struct boot_info *info)
+{
+    char why[WHY_BYTES];
+    struct boot_ram ram = {
+        .ram = &memory.ram,
+        .image_end = info->kernel_phys + ((uint64_t)image_end - KERNEL_VIRT),
+    };
+
+    if (boot_check(info, &ram, why, sizeof(why)))
+        boot_refuse("%s", why);
+    memory.total_bytes = ram.total_bytes;
+}
+
+/* Only what the firmware called usable: the loader's memory is still in use. */
+static void early_choose(const struct boot_info *info)
+{
+    uint64_t best = 0;
+
+    for (uint64_t i = 0; i < info->mem_count; i++) {
+        const struct boot_mem *mem = &info->mem[i];
+        paddr_t start = align_up(mem->start, FRAME_SIZE);
+        paddr_t end =
+            align_down(min_u64(mem->start + mem->size_bytes, EARLY_END), FRAME_SIZE);
+
+        if (mem->type != BOOT_MEM_USABLE || start == 0 || end <= start ||
+            end - start <= best)
+            continue;
+        best = end - start;
+        memory.early = (struct region){end, end};
+        memory.early_floor = start;
+    }
+}
+
+static int early_take(void *ctx, paddr_t *out)
+{
+    (void)ctx;
+    if (memory.early.start <= memory.early_floor)
+        return -ENOMEM;
+    memory.early.start -= FRAME_SIZE;
+    *out = memory.early.start;
+    return 0;
+}
+
+static void early_give(void *ctx, paddr_t frame)
+{
+    (void)ctx;
+    (void)frame; /* given back to nobody: building takes what it needs and no more */
+}
+
+void memory_enter(const struct boot_info *info, void (*next)(void))
+{
+    const struct vmm_source early = {.take = early_take, .give = early_give};
+
+    early_choose(info);
+    if (paging_build(&memory.ram, info->kernel_phys, early))
+        boot_refuse("too little RAM below 4 GiB for page tables");
+    paging_enter(next);
+}
+
+/* Frames that early_take() handed out stay what they are; the allocator does not know them. */
+static int table_take(void *ctx, paddr_t *out)
+{
+    struct pmm_run run;
+    int err = pmm_take(memory.pmm, (struct pmm_want){.class = PMM_FIXED}, &run);
+
+    (void)ctx;
+    if (!err)
+        *out = pfn_to_paddr(run.pfn);
+    return err;
+}
+
+static void table_give(void *ctx, paddr_t frame)
+{
+    (void)ctx;
+    if (frame < memory.early.start || frame >= memory.early.end)
+        pmm_give(memory.pmm, pfn_from_paddr(frame), 0, RUN_TOUCHED);
+}
+
+static uint64_t reserve_bytes(void)
+{
+    uint64_t set = config_u64("balloon.reserve");
+
+    return set == CONFIG_AUTO ? min_u64(RESERVE_MAX, memory.total_bytes / RESERVE_DIVISOR)
+                              : set;
+}
+
+void memory_start(void)
+{
+    const struct vmm_source tables = {.take = table_take, .give = table_give};
+    uint64_t reserve = reserve_bytes();
+
+    if (region_remove(&memory.ram, memory.early.start, memory.early.end))
+        boot_refuse("the memory map has too many ranges");
+    if (pmm_init(&memory.ram, reserve, &memory.pmm))
+        boot_refuse("too little RAM: no range holds the allocator's %llu bytes",
+                    (unsigned long long)pmm_metadata_bytes(&memory.ram));
+    heap_init(&memory.heap, memory.pmm);
+    paging_use(tables);
+    log_info(
+        "memory: %llu KiB of RAM, %llu KiB page tables, %llu KiB metadata, %llu KiB reserve",
+        (unsigned long long)(memory.total_bytes / KIB),
+        (unsigned long long)(paging_table_bytes() / KIB),
+        (unsigned long long)(pmm_metadata_bytes(&memory.ram) / KIB),
+        (unsigned long long)(reserve / KIB));
+}
