@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The end-to-end cases, declared in one place; the test files say what is done with them.
+
+A Case names image and machine. `balloon` False means: boots and idles without a balloon.
+"""
+
+import dataclasses
+
+from host.errors import GIB, MIB
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    name: str
+    boot: str = "pvh"
+    machine: str = "q35"
+    cpu: str = "max"
+    smp: int = 1
+    memory: int = 64 * MIB
+    disk: str = "virtio"
+    balloon: bool = True
+    config: str = ""
+    device: str = "virtio-balloon-pci"
+    extra: tuple = ()
+
+
+# Boots, attaches (or not) and idles. All of them idle together, while clock and CPU use are measured.
+BOOTS = (
+    Case("q35"),
+    Case("q35-poll", config="irq=poll"),
+    Case("q35-8M", memory=8 * MIB),
+    Case("q35-5G", memory=5 * GIB),
+    Case("q35-64G", memory=64 * GIB),
+    Case("q35-qemu64-smp2", cpu="qemu64", smp=2),
+    Case("q35-root-port", device="virtio-balloon-pci,bus=rp",
+         extra=("-device", "pcie-root-port,id=rp,slot=1")),
+    Case("pc", machine="pc"),
+    Case("pc-8M-qemu64", machine="pc", cpu="qemu64", memory=8 * MIB),
+    Case("pc-4G-smp2", machine="pc", smp=2, memory=4 * GIB),
+    Case("microvm-acpi", machine="microvm,acpi=on", balloon=False),
+    Case("microvm", machine="microvm,acpi=off", balloon=False),
+    Case("microvm-8M-qemu64-smp2", machine="microvm,acpi=off", cpu="qemu64", smp=2,
+         memory=8 * MIB, balloon=False),
+    Case("microvm-bare", machine="microvm,acpi=off,pit=off,rtc=off", balloon=False),
+    Case("microvm-acpi-bare", machine="microvm,acpi=on,pit=off,rtc=off", balloon=False),
+)
+
+# Random walks of the target: (case, steps).
+WALKS = (
+    (Case("walk-q35", memory=256 * MIB), 50),
+    (Case("walk-pc", machine="pc", memory=256 * MIB), 50),
+    (Case("walk-efi", boot="efi", memory=256 * MIB), 10),
+)
+
+# The disk image on other buses than the walk's virtio-blk, one of them with the least memory.
+DISKS = (
+    Case("efi-ahci", boot="efi", disk="ahci", memory=64 * MIB),
+    Case("efi-usb", boot="efi", disk="usb", memory=128 * MIB),
+)
+
+BALLOON = Case("balloon", memory=128 * MIB)
+OOM = Case("oom", memory=128 * MIB, device="virtio-balloon-pci,deflate-on-oom=on")
+FILLED_1G = Case("bottom-1G", memory=GIB)
+SPARSE_64G = Case("bottom-64G", memory=64 * GIB)
+START = (Case("start-256M", memory=256 * MIB), Case("start-64G", memory=64 * GIB))
