@@ -1,105 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Guests for the end-to-end cases, and what every one of them must hold."""
+"""Guests for the end-to-end cases: started, booted, always stopped; and seeded randomness."""
 
 import contextlib
 import random
-import time
 
 import pytest
+from driven import SEEN_EVENTS, Driven
 from host.errors import ToolError
-from host.host_memory import PAGE, cpu_seconds, overlap
 from host.qemu import Guest, GuestSpec
-
-READY_TIMEOUT = {"pvh": 20, "efi": 90}
-SEEN_EVENTS = []  # of every guest of this session: compared with docs/events.md at the end
-
-
-class Driven:
-    """A booted guest and the questions the cases ask."""
-
-    def __init__(self, guest, case):
-        self.guest, self.case, self.qmp = guest, case, guest.qmp
-        self.memory = case.memory
-
-    def wait_ready(self, since=0):
-        event = self.guest.wait_for(lambda e: e.has(event="ready"),
-                                    READY_TIMEOUT[self.case.boot], since, "event=ready")
-        SEEN_EVENTS.extend(self.events(since))
-        return event
-
-    def events(self, since=0, **words):
-        return [e for e in self.guest.events_since(since)[0] if e.has(**words)]
-
-    def mem(self):
-        """The answer to `mem`, after checking that every frame is counted once."""
-        event = self.guest.ask("mem", event="mem")
-        states = ("free", "filled", "ballooned", "kernel")
-        assert sum(event.number(state) for state in states) == event.number("total"), event
-        return event
-
-    def fill_and_free(self, part="80%"):
-        """Have the host give memory to the guest: without it holes would prove nothing."""
-        filled = self.guest.ask(f"fill {part}", timeout=60, event="fill").number("bytes")
-        assert self.guest.ask("free", timeout=60, event="free").number("bytes") == filled
-        return filled
-
-    def go_to(self, target, timeout=30):
-        """Set the target and wait until query-balloon says exactly that."""
-        self.qmp.balloon(target)
-        deadline = time.monotonic() + timeout
-        while (actual := self.qmp.query_balloon()) != target:
-            assert time.monotonic() < deadline, f"actual {actual} is not the target {target}"
-            time.sleep(0.005)
-
-    def settle(self, quiet=1.0, timeout=60):
-        """Wait until `actual` has stood still for `quiet` seconds; returns it."""
-        deadline, last, since = time.monotonic() + timeout, None, 0.0
-        while True:
-            actual = self.qmp.query_balloon()
-            if actual != last:
-                last, since = actual, time.monotonic()
-            elif time.monotonic() - since >= quiet:
-                return actual
-            assert time.monotonic() < deadline, "actual does not come to rest"
-            time.sleep(0.02)
-
-    def map(self):
-        """`balloon map` as (first frame, frames), ascending."""
-        since = self.guest.seen
-        end = self.guest.ask("balloon map", timeout=30, balloon="virtio", event="map_end")
-        ranges = []
-        for event in self.events(since):
-            if event.get("map"):
-                start, _, frames = event.get("map").partition("+")
-                ranges.append((int(start, 0), int(frames)))
-        assert end.number("ranges") == len(ranges)
-        assert end.number("frames") == sum(frames for _, frames in ranges)
-        assert ranges == sorted(ranges)
-        return ranges
-
-    def check_holes(self):
-        """Every ballooned frame is a hole in the RAM file. Returns the map."""
-        ranges = self.map()
-        filled = overlap(ranges, self.guest.ram_file.data())
-        assert filled == 0, f"{filled} ballooned frames have backing"
-        return ranges
-
-    def check_size(self):
-        """query-balloon, the map and the page states say the same."""
-        actual = self.qmp.query_balloon()
-        held = sum(frames for _, frames in self.map()) * PAGE
-        assert self.memory - held == actual
-        assert self.mem().number("ballooned") == held
-        return actual
-
-    def cpu_share(self, seconds=1.0, windows=3):
-        """Part of a host core QEMU uses: the median of some windows."""
-        shares = []
-        for _ in range(windows):
-            start, used = time.monotonic(), cpu_seconds(self.guest.pid)
-            time.sleep(seconds)
-            shares.append((cpu_seconds(self.guest.pid) - used) / (time.monotonic() - start))
-        return sorted(shares)[windows // 2]
 
 
 @pytest.fixture(scope="session")
@@ -109,15 +17,15 @@ def start(build):
         pytest.exit(f"no {build}/aerostat.elf: run `make` first", returncode=1)
 
     @contextlib.contextmanager
-    def begin(case, image=None, **fields):
-        image = image or ("aerostat.img" if case.boot == "efi" else "aerostat.elf")
+    def begin(case, serial_log=None, **fields):
+        image = "aerostat.img" if case.boot == "efi" else "aerostat.elf"
         spec = GuestSpec(
             image=str(build / image), boot=case.boot, machine=case.machine, cpu=case.cpu,
             smp=case.smp, memory=case.memory, disk=case.disk, config=case.config, ram="shared",
             balloon=case.device if case.balloon else "", extra=case.extra)
         for key, value in fields.items():
             setattr(spec, key, value)
-        with Guest(spec) as guest:
+        with Guest(spec, serial_log) as guest:
             driven = Driven(guest, case)
             try:
                 yield driven
@@ -134,8 +42,8 @@ def start(build):
 def boot(start):
     """As start, but ready."""
     @contextlib.contextmanager
-    def begin(case, **fields):
-        with start(case, **fields) as guest:
+    def begin(case, serial_log=None, **fields):
+        with start(case, serial_log, **fields) as guest:
             guest.wait_ready()
             yield guest
 
