@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""docs/events.md against what guests print. The last file by name order is test_walk.py, so this
-one asks a guest for every kind of line itself and adds what the session has seen so far."""
+"""docs/events.md against what guests print: this file asks for every kind of line itself and adds
+what the guests of this session have said before."""
 
 import re
 
