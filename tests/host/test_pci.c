@@ -1,0 +1,512 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* drivers/bus: configuration access by ECAM and ports, the scan, capabilities, BARs, bad claims. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/err.h"
+#include "drivers/bus/pci.h"
+#include "tests/model/hal_model.h"
+#include "tests/model/pci_bus.h"
+
+struct rig {
+    struct hal_model hal;
+    struct pci_model bus;
+    struct pci_host host;
+    struct pci_model_fn fns[8];
+    struct pci_dev found[PCI_MODEL_FUNCTIONS];
+    unsigned count;
+    unsigned stop_at; /* the visitor ends the scan at this function; 0: never */
+};
+
+static void rig_init(struct rig *r, bool ecam, bool ports)
+{
+    *r = (struct rig){0};
+    hal_model_init(&r->hal);
+    pci_model_init(&r->bus, ecam, ports);
+}
+
+static struct pci_model_fn *add(struct rig *r, uint8_t bus, uint8_t slot, uint8_t fn,
+                                uint8_t header)
+{
+    struct pci_model_fn *f = &r->fns[r->bus.count];
+
+    f->bus = bus;
+    f->slot = slot;
+    f->fn = fn;
+    pci_model_identity(f, 0x1234, (uint16_t)(0x100 + r->bus.count), header);
+    pci_model_add(&r->bus, f);
+    return f;
+}
+
+static void add_bridge(struct rig *r, uint8_t bus, uint8_t slot, uint8_t to)
+{
+    pci_model_set(add(r, bus, slot, 0, 1), PCI_SECONDARY_BUS, 1, to);
+}
+
+static int open_host(struct rig *r, paddr_t ecam, bool use_ports)
+{
+    return pci_host_init(&r->host, &(struct pci_host_config){.space = &r->bus.space,
+                                                             .ecam_base = ecam,
+                                                             .ecam_last = 255,
+                                                             .use_ports = use_ports,
+                                                             .log = r->hal.hal.log});
+}
+
+static int visit(void *ctx, const struct pci_dev *dev)
+{
+    struct rig *r = ctx;
+
+    assert_in_range(r->count, 0, PCI_MODEL_FUNCTIONS - 1);
+    r->found[r->count++] = *dev;
+    return r->count == r->stop_at ? 42 : 0;
+}
+
+static void scan(struct rig *r)
+{
+    r->count = 0;
+    assert_int_equal(pci_scan(&r->host, visit, r), 0);
+}
+
+static void rig_end(struct rig *r)
+{
+    pci_host_fini(&r->host);
+    assert_int_equal(r->bus.live_maps, 0);
+    assert_int_equal(r->bus.probes_decoding, 0);
+    assert_int_equal(hal_model_end(&r->hal), 0);
+}
+
+/* ---- the scan ---- */
+
+static void scan_finds_functions_behind_bridges(void **state)
+{
+    (void)state;
+    for (unsigned way = 0; way < 3; way++) { /* ECAM, ports, both */
+        struct rig r;
+
+        rig_init(&r, way != 1, way != 0);
+        add(&r, 0, 0, 0, 0);
+        add_bridge(&r, 0, 2, 1);
+        add_bridge(&r, 1, 31, 7);
+        add(&r, 7, 5, 0, 0x80);
+        add(&r, 7, 5, 6, 0);
+        add(&r, 0, 9, 3, 0); /* no function 0: the slot is empty */
+        add(&r, 0, 31, 0, 0);
+        add(&r, 0, 31, 1, 0); /* not announced as multi-function */
+        assert_int_equal(open_host(&r, way != 1 ? PCI_MODEL_ECAM : 0, true), 0);
+        assert_int_equal(r.host.has_ecam, way != 1);
+        assert_int_equal(r.host.has_ports, way != 0);
+        scan(&r);
+        assert_int_equal(r.count, 6);
+        assert_int_equal(r.found[4].bus, 7);
+        assert_int_equal(r.found[4].device, 0x103);
+        assert_int_equal(r.found[4].header_type, 0);
+        assert_int_equal(r.found[5].fn, 6);
+        assert_int_equal(r.host.errors.bus_loops, 0);
+        rig_end(&r);
+    }
+}
+
+static void scan_ends_where_the_visitor_says(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_init(&r, true, false);
+    for (uint8_t i = 0; i < 5; i++)
+        add(&r, 0, i, 0, 0);
+    assert_int_equal(open_host(&r, PCI_MODEL_ECAM, false), 0);
+    r.stop_at = 3;
+    assert_int_equal(pci_scan(&r.host, visit, &r), 42);
+    assert_int_equal(r.count, 3);
+    rig_end(&r);
+}
+
+static void bus_loops_end(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_init(&r, true, false);
+    add_bridge(&r, 0, 1, 1);
+    add_bridge(&r, 0, 2, 1); /* the same bus again */
+    add_bridge(&r, 1, 1, 1); /* itself */
+    add_bridge(&r, 1, 2, 0); /* not set up: no lie */
+    add_bridge(&r, 1, 3, 2);
+    add_bridge(&r, 2, 0, 1); /* upwards */
+    assert_int_equal(open_host(&r, PCI_MODEL_ECAM, false), 0);
+    scan(&r);
+    assert_int_equal(r.count, 6);
+    assert_int_equal(r.host.errors.bus_loops, 3);
+    rig_end(&r);
+}
+
+static void no_pci_at_all(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_init(&r, false, false);
+    assert_int_equal(open_host(&r, 0, true), -ENODEV);
+    assert_int_equal(open_host(&r, PCI_MODEL_ECAM, true), -ENODEV);
+    rig_end(&r);
+}
+
+static void ports_serve_where_ecam_does_not_answer(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    for (unsigned way = 0; way < 2; way++) {
+        rig_init(&r, way == 0, true);
+        if (way == 0)
+            r.bus.fail_map_at = 1; /* no room for the window */
+        add(&r, 0, 3, 0, 0);
+        assert_int_equal(open_host(&r, PCI_MODEL_ECAM, true), 0);
+        assert_false(r.host.has_ecam);
+        scan(&r);
+        assert_int_equal(r.count, 1);
+        rig_end(&r);
+    }
+}
+
+static void empty_ecam_is_given_back(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_init(&r, true, false);
+    assert_int_equal(open_host(&r, PCI_MODEL_ECAM, false), -ENODEV);
+    assert_int_equal(r.bus.live_maps, 0);
+    rig_end(&r);
+}
+
+static void lost_window_reads_as_absent(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_init(&r, true, false);
+    add(&r, 0, 0, 0, 0);
+    add_bridge(&r, 0, 1, 1);
+    add(&r, 1, 0, 0, 0);
+    assert_int_equal(open_host(&r, PCI_MODEL_ECAM, false), 0);
+    r.bus.fail_map_at = r.bus.maps + 1; /* when bus 1 is shown for the first time */
+    scan(&r);
+    assert_in_range(r.count, 2, 3);
+    scan(&r); /* and the next try works */
+    assert_int_equal(r.count, 3);
+    rig_end(&r);
+}
+
+static void registers_have_their_width(void **state)
+{
+    (void)state;
+    for (unsigned way = 0; way < 2; way++) {
+        struct rig r;
+        struct pci_dev dev;
+
+        rig_init(&r, way == 0, way == 1);
+        pci_model_set(add(&r, 0, 4, 0, 0), 0x50, 4, 0x44332211);
+        assert_int_equal(open_host(&r, way == 0 ? PCI_MODEL_ECAM : 0, true), 0);
+        scan(&r);
+        dev = r.found[0];
+        assert_int_equal(pci_cfg_read(&dev, 0x50, 4), 0x44332211);
+        assert_int_equal(pci_cfg_read(&dev, 0x52, 2), 0x4433);
+        assert_int_equal(pci_cfg_read(&dev, 0x51, 1), 0x22);
+        pci_cfg_write(&dev, 0x53, 1, 0x99);
+        pci_cfg_write(&dev, 0x50, 2, 0x8877);
+        assert_int_equal(pci_cfg_read(&dev, 0x50, 4), 0x99338877);
+        dev.slot = 9;
+        assert_int_equal(pci_cfg_read(&dev, 0x50, 1), 0xFF);
+        assert_int_equal(pci_cfg_read(&dev, 0x50, 4), 0xFFFFFFFF);
+        rig_end(&r);
+    }
+}
+
+/* ---- capabilities ---- */
+
+static struct pci_model_fn *cap_rig(struct rig *r)
+{
+    struct pci_model_fn *f;
+
+    rig_init(r, true, false);
+    f = add(r, 0, 1, 0, 0);
+    pci_model_set(f, PCI_STATUS, 2, PCI_STATUS_CAP_LIST);
+    assert_int_equal(open_host(r, PCI_MODEL_ECAM, false), 0);
+    scan(r);
+    return f;
+}
+
+static void capabilities_are_found_in_order(void **state)
+{
+    struct rig r;
+    struct pci_model_fn *f = cap_rig(&r);
+    unsigned steps = 0;
+
+    (void)state;
+    pci_model_set(f, PCI_CAP_POINTER, 1, 0x93); /* the low two bits do not count */
+    pci_model_set(f, 0x90, 2, 0x4009);
+    pci_model_set(f, 0x40, 2, 0xF005);
+    pci_model_set(f, 0xF0, 2, 0x0009);
+    assert_int_equal(pci_cap_find(&r.found[0], 9, 0, &steps), 0x90);
+    assert_int_equal(pci_cap_find(&r.found[0], 9, 0x90, &steps), 0xF0);
+    assert_int_equal(pci_cap_find(&r.found[0], 9, 0xF0, &steps), 0);
+    steps = 0;
+    assert_int_equal(pci_cap_find(&r.found[0], 0x11, 0, &steps), 0);
+
+    pci_model_set(f, PCI_STATUS, 2, 0);
+    assert_int_equal(pci_cap_find(&r.found[0], 9, 0, &steps), 0);
+    rig_end(&r);
+}
+
+static void capability_loops_end(void **state)
+{
+    static const uint16_t links[][3] = {
+        {0x4009, 0x4009, 0x4009}, /* to itself */
+        {0x5009, 0x4009, 0x4009}, /* in a circle, all of them wanted */
+        {0x5007, 0x6007, 0x4007}, /* in a circle, none of them wanted */
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        struct rig r;
+        struct pci_model_fn *f = cap_rig(&r);
+        unsigned steps = 0, calls = 0;
+        int pos = 0;
+
+        pci_model_set(f, PCI_CAP_POINTER, 1, 0x40);
+        for (unsigned j = 0; j < 3; j++)
+            pci_model_set(f, 0x40 + 0x10 * j, 2, links[i][j]);
+        while ((pos = pci_cap_find(&r.found[0], 9, pos, &steps)) > 0)
+            assert_in_range(++calls, 1, 64);
+        assert_int_equal(pos, -EPROTO);
+        assert_int_equal(r.host.errors.cap_loops, 1);
+        rig_end(&r);
+    }
+}
+
+static void capability_inside_the_header(void **state)
+{
+    struct rig r;
+    struct pci_model_fn *f = cap_rig(&r);
+    unsigned steps = 0;
+
+    (void)state;
+    pci_model_set(f, PCI_CAP_POINTER, 1, 0x3C);
+    assert_int_equal(pci_cap_find(&r.found[0], 9, 0, &steps), -EPROTO);
+    assert_int_equal(r.host.errors.cap_bad_pointer, 1);
+    rig_end(&r);
+}
+
+static void longest_honest_list_is_walked(void **state)
+{
+    struct rig r;
+    struct pci_model_fn *f = cap_rig(&r);
+    unsigned steps = 0;
+
+    (void)state;
+    pci_model_set(f, PCI_CAP_POINTER, 1, 0x40);
+    for (unsigned at = 0x40; at < 0x100; at += 4)
+        pci_model_set(f, at, 2,
+                      (at == 0xFC ? 0x09 : 0x07) | (at == 0xFC ? 0 : (at + 4) << 8));
+    assert_int_equal(pci_cap_find(&r.found[0], 9, 0, &steps), 0xFC);
+    assert_int_equal(pci_cap_find(&r.found[0], 9, 0xFC, &steps), 0);
+    rig_end(&r);
+}
+
+/* ---- BARs ---- */
+
+static void set_bar(struct pci_model_fn *f, unsigned bar, uint64_t value, uint64_t size)
+{
+    pci_model_set(f, PCI_BAR0 + 4 * bar, 4, (uint32_t)value);
+    if ((value & 7) == 4 && bar < 5)
+        pci_model_set(f, PCI_BAR0 + 4 * bar + 4, 4, (uint32_t)(value >> 32));
+    f->bar_size[bar] = size;
+}
+
+static void bars_are_measured(void **state)
+{
+    struct rig r;
+    struct pci_model_fn *f = cap_rig(&r);
+    struct pci_dev *dev = &r.found[0];
+    struct pci_bar bar;
+
+    (void)state;
+    set_bar(f, 0, 0xC000 | 1, 64);
+    set_bar(f, 1, 0xFEB00000, 4096);
+    set_bar(f, 2, UINT64_C(0xE000004000) | 0xC, 0x4000);
+    set_bar(f, 4, (UINT64_C(1) << 40) | 4, UINT64_C(1) << 33);
+    pci_enable(dev, PCI_CMD_IO | PCI_CMD_MEMORY | PCI_CMD_BUS_MASTER);
+
+    assert_int_equal(pci_bar_read(dev, 0, &bar), 0);
+    assert_true(bar.is_io && bar.addr == 0xC000 && bar.size_bytes == 64);
+    assert_int_equal(pci_bar_read(dev, 1, &bar), 0);
+    assert_true(!bar.is_io && !bar.is_64 && bar.addr == 0xFEB00000 &&
+                bar.size_bytes == 4096);
+    assert_int_equal(pci_bar_read(dev, 2, &bar), 0);
+    assert_true(bar.is_64 && bar.addr == UINT64_C(0xE000004000) &&
+                bar.size_bytes == 0x4000);
+    assert_int_equal(pci_bar_read(dev, 4, &bar), 0);
+    assert_true(bar.addr == UINT64_C(1) << 40 && bar.size_bytes == UINT64_C(1) << 33);
+
+    /* All registers are as before, and decoding was off during each probe (rig_end() checks). */
+    assert_int_equal(pci_cfg_read(dev, PCI_COMMAND, 2), 7);
+    assert_int_equal(pci_cfg_read(dev, PCI_BAR0 + 8, 4), 0x400C);
+    assert_int_equal(pci_cfg_read(dev, PCI_BAR0 + 12, 4), 0xE0);
+    rig_end(&r);
+}
+
+static void absent_bars(void **state)
+{
+    struct rig r;
+    struct pci_model_fn *f = cap_rig(&r);
+    struct pci_bar bar;
+
+    (void)state;
+    assert_int_equal(pci_bar_read(&r.found[0], 0, &bar), -ENODEV); /* not implemented */
+    set_bar(f, 1, 0, 4096);
+    assert_int_equal(pci_bar_read(&r.found[0], 1, &bar), -ENODEV); /* not assigned */
+    assert_int_equal(pci_bar_read(&r.found[0], 6, &bar), -ENODEV);
+    rig_end(&r);
+}
+
+static void absurd_bars(void **state)
+{
+    struct rig r;
+    struct pci_model_fn *f = cap_rig(&r);
+    struct pci_dev *dev = &r.found[0];
+    struct pci_errors *e = &r.host.errors;
+    struct pci_bar bar;
+
+    (void)state;
+    set_bar(f, 0, UINT64_C(0xE000004000) | 4, 0x4000);
+    assert_int_equal(pci_bar_read(dev, 1, &bar), -EPROTO); /* an upper half */
+    set_bar(f, 5, 4, 0x1000);
+    assert_int_equal(pci_bar_read(dev, 5, &bar), -EPROTO); /* 64 bits, nothing follows */
+    set_bar(f, 2, 0xFEB00006, 0x1000);
+    assert_int_equal(pci_bar_read(dev, 2, &bar), -EPROTO); /* reserved type */
+    assert_int_equal(e->bar_bad_kind, 3);
+
+    f->bar_size[2] = 0;
+    pci_model_set(f, PCI_BAR0 + 8, 4, 0);
+    set_bar(f, 2, 0xFEB00800, 0x1000);
+    assert_int_equal(pci_bar_read(dev, 2, &bar), -EPROTO); /* not aligned to its size */
+    set_bar(f, 0, (UINT64_C(1) << 52) | 4, 0x4000);
+    assert_int_equal(pci_bar_read(dev, 0, &bar), -EPROTO); /* beyond 52 bits */
+    set_bar(f, 3, 0xFFF1, 0x10);
+    assert_int_equal(pci_bar_read(dev, 3, &bar), 0); /* the last ports */
+    assert_int_equal(e->bar_bad_address, 2);
+    rig_end(&r);
+}
+
+/* The size mask has holes: the device is no PCI device. */
+static uint32_t holey(void *ctx, unsigned offset, unsigned width, uint32_t honest)
+{
+    (void)ctx;
+    return offset == PCI_BAR0 && width == 4 && honest == 0xFFFFF000 ? 0xFF0FF000 : honest;
+}
+
+static void size_mask_with_holes(void **state)
+{
+    struct rig r;
+    struct pci_model_fn *f = cap_rig(&r);
+    struct pci_bar bar;
+
+    (void)state;
+    set_bar(f, 0, 0xFEB00000, 0x1000);
+    f->cfg_twist = holey;
+    assert_int_equal(pci_bar_read(&r.found[0], 0, &bar), -EPROTO);
+    assert_int_equal(r.host.errors.bar_bad_size, 1);
+    rig_end(&r);
+}
+
+static void windows_stay_inside_the_bar(void **state)
+{
+    struct rig r;
+    struct pci_model_fn *f = cap_rig(&r);
+    struct pci_dev *dev = &r.found[0];
+    struct reg_io window;
+    struct pci_bar bar;
+
+    (void)state;
+    set_bar(f, 0, 0xFEB00000, 0x1000);
+    assert_int_equal(pci_bar_read(dev, 0, &bar), 0);
+    assert_int_equal(pci_bar_map(dev, &bar, 0, 0, &window), -EINVAL);
+    assert_int_equal(pci_bar_map(dev, &bar, 0, 0x1001, &window), -EINVAL);
+    assert_int_equal(pci_bar_map(dev, &bar, 0x1000, 1, &window), -EINVAL);
+    assert_int_equal(pci_bar_map(dev, &bar, UINT64_MAX, 2, &window), -EINVAL);
+    assert_int_equal(pci_bar_map(dev, &bar, 2, UINT64_MAX, &window), -EINVAL);
+    assert_int_equal(r.host.errors.bar_no_window, 0);
+    assert_int_equal(pci_bar_map(dev, &bar, 0xFFE, 2, &window), 0);
+    pci_bar_unmap(dev, &window);
+    r.bus.fail_map_at = r.bus.maps + 1;
+    assert_int_equal(pci_bar_map(dev, &bar, 0, 16, &window), -ENOMEM);
+    assert_int_equal(r.host.errors.bar_no_window, 1);
+    rig_end(&r);
+}
+
+/* ---- the rest ---- */
+
+static void command_bits(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    cap_rig(&r);
+    pci_enable(&r.found[0], PCI_CMD_MEMORY | PCI_CMD_BUS_MASTER);
+    assert_int_equal(pci_cfg_read(&r.found[0], PCI_COMMAND, 2), 6);
+    pci_disable(&r.found[0], PCI_CMD_BUS_MASTER);
+    assert_int_equal(pci_cfg_read(&r.found[0], PCI_COMMAND, 2), 2);
+    rig_end(&r);
+}
+
+static void interrupt_line(void **state)
+{
+    static const struct {
+        uint16_t pin_line;
+        int expect;
+    } cases[] = {{0x010B, 11},      {0x0401, 1},       {0x000B, -ENODEV},
+                 {0x0100, -ENODEV}, {0x01FF, -ENODEV}, {0x050B, -ENODEV},
+                 {0xFFFF, -ENODEV}};
+    struct rig r;
+    struct pci_model_fn *f = cap_rig(&r);
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        pci_model_set(f, PCI_INTERRUPT_LINE, 2, cases[i].pin_line);
+        assert_int_equal(pci_intx_line(&r.found[0]), cases[i].expect);
+    }
+    rig_end(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(scan_finds_functions_behind_bridges),
+        cmocka_unit_test(scan_ends_where_the_visitor_says),
+        cmocka_unit_test(bus_loops_end),
+        cmocka_unit_test(no_pci_at_all),
+        cmocka_unit_test(ports_serve_where_ecam_does_not_answer),
+        cmocka_unit_test(empty_ecam_is_given_back),
+        cmocka_unit_test(lost_window_reads_as_absent),
+        cmocka_unit_test(registers_have_their_width),
+        cmocka_unit_test(capabilities_are_found_in_order),
+        cmocka_unit_test(capability_loops_end),
+        cmocka_unit_test(capability_inside_the_header),
+        cmocka_unit_test(longest_honest_list_is_walked),
+        cmocka_unit_test(bars_are_measured),
+        cmocka_unit_test(absent_bars),
+        cmocka_unit_test(absurd_bars),
+        cmocka_unit_test(size_mask_with_holes),
+        cmocka_unit_test(windows_stay_inside_the_bar),
+        cmocka_unit_test(command_bits),
+        cmocka_unit_test(interrupt_line),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
