@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The balloon's page set: halves and wholes, what it costs, no memory at the wrong moment, and a random
+ * walk against a plain array. */
+#include "drivers/balloon/page_set.h"
+
+#include "base/bits.h"
+#include "base/err.h"
+#include "tests/model/hal_model.h"
+#include "tests/model/seams.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+struct rig {
+    struct hal_model hal;
+    struct page_set set;
+};
+
+static void rig_start(struct rig *r)
+{
+    hal_model_init(&r->hal);
+    page_set_init(&r->set, &r->hal.hal);
+}
+
+static void rig_stop(struct rig *r)
+{
+    page_set_fini(&r->set);
+    assert_int_equal(hal_model_end(&r->hal), 0);
+}
+
+static struct page_run run_at(uint64_t pfn, uint32_t frames)
+{
+    return (struct page_run){pfn_of(pfn), frames};
+}
+
+static void put(struct rig *r, uint64_t pfn, uint32_t frames)
+{
+    unsigned order = frames > 1 ? BLOCK_ORDER : 0;
+
+    assert_int_equal(page_set_reserve(&r->set, pfn_of(pfn), order), 0);
+    page_set_add(&r->set, run_at(pfn, frames));
+}
+
+static void a_block_enters_and_leaves_in_halves_without_a_map(void **state)
+{
+    struct rig r;
+    struct page_run run;
+
+    (void)state;
+    rig_start(&r);
+    assert_int_equal(page_set_reserve(&r.set, pfn_of(0x200), BLOCK_ORDER), 0);
+    uint64_t before = r.set.bytes;
+    page_set_add(&r.set, run_at(0x200, 256));
+    assert_int_equal(r.set.whole, 0);
+    page_set_add(&r.set, run_at(0x300, 256));
+    assert_int_equal(r.set.whole, 1);
+    assert_int_equal(r.set.in_parts, 0);
+    assert_int_equal(r.set.bytes, before);
+    assert_true(page_set_take(&r.set, 256, &run));
+    assert_int_equal(run.first.n, 0x200);
+    assert_int_equal(run.frames, 256);
+    assert_true(page_set_has(&r.set, pfn_of(0x300)));
+    assert_false(page_set_has(&r.set, pfn_of(0x2FF)));
+    assert_true(page_set_take(&r.set, 256, &run));
+    assert_int_equal(run.first.n, 0x300);
+    assert_false(page_set_take(&r.set, 256, &run));
+    assert_int_equal(r.set.frames, 0);
+    rig_stop(&r);
+}
+
+static void frames_join_into_a_whole_block(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_start(&r);
+    for (uint64_t i = 0; i < BLOCK_FRAMES; i++)
+        put(&r, 0x400 + (i * 37) % BLOCK_FRAMES, 1);
+    assert_int_equal(r.set.whole, 1);
+    assert_int_equal(r.set.in_parts, 0);
+    assert_int_equal(r.set.frames, BLOCK_FRAMES);
+    rig_stop(&r);
+}
+
+static void whole_blocks_leave_before_pieces(void **state)
+{
+    struct rig r;
+    struct page_run run;
+
+    (void)state;
+    rig_start(&r);
+    put(&r, 0x10, 1); /* a lone run is the window */
+    put(&r, 0x12, 1); /* now both are in a map */
+    put(&r, 0x1000, BLOCK_FRAMES);
+    assert_int_equal(r.set.in_parts, 1);
+    assert_true(page_set_take(&r.set, 256, &run));
+    assert_int_equal(run.first.n, 0x1000);
+    assert_true(page_set_take(&r.set, 512, &run));
+    assert_int_equal(run.first.n, 0x1100);
+    assert_int_equal(run.frames, 256);
+    assert_true(page_set_take(&r.set, 512, &run));
+    assert_int_equal(run.first.n, 0x10);
+    assert_int_equal(run.frames, 1);
+    rig_stop(&r);
+}
+
+static void a_gib_of_wholes_costs_little_and_of_pieces_33_kib(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_start(&r);
+    for (uint64_t block = 0; block < 512; block++)
+        put(&r, block * BLOCK_FRAMES, BLOCK_FRAMES);
+    assert_true(r.set.bytes - PAGE_SET_SPARES * 4096 <= 512);
+    rig_stop(&r);
+
+    rig_start(&r);
+    for (uint64_t gib = 0; gib < 16; gib++)
+        for (uint64_t block = 0; block < 512; block++) {
+            put(&r, gib << 18 | (block * BLOCK_FRAMES + 3), 1);
+            put(&r, gib << 18 | (block * BLOCK_FRAMES + 7), 1);
+        }
+    assert_true(r.set.bytes - PAGE_SET_SPARES * 4096 <= 16 * 33 * KIB);
+    rig_stop(&r);
+}
+
+static void sparse_memory_up_to_16_tib_works(void **state)
+{
+    static const uint64_t places[] = {0, 0x3FE00, 0x40000, 0xFD00000,
+                                      UINT64_C(0xFFFFFE00)};
+    struct rig r;
+    pfn_t first = pfn_of(0);
+    uint64_t frames, seen = 0;
+
+    (void)state;
+    rig_start(&r);
+    for (unsigned i = ARRAY_LEN(places); i-- > 0;)
+        put(&r, places[i], BLOCK_FRAMES);
+    while (page_set_next(&r.set, first, &first, &frames)) {
+        /* 0x3FE00 and 0x40000 are neighbours over a chunk's border: one range. */
+        assert_int_equal(frames, first.n == 0x3FE00 ? 2 * BLOCK_FRAMES : BLOCK_FRAMES);
+        first = pfn_add(first, frames);
+        seen++;
+    }
+    assert_int_equal(seen, 4);
+    assert_true(r.set.bytes < 16 * KIB);
+    rig_stop(&r);
+}
+
+static void adding_and_taking_never_allocate(void **state)
+{
+    struct rig r;
+    struct page_run run;
+
+    (void)state;
+    rig_start(&r);
+    /* A window elsewhere, and a block reserved: its halves need a spare map. */
+    put(&r, 0x2000, BLOCK_FRAMES);
+    assert_true(page_set_take(&r.set, 100, &run));
+    assert_int_equal(page_set_reserve(&r.set, pfn_of(0x80000), BLOCK_ORDER), 0);
+    unsigned before = r.hal.allocs;
+    page_set_add(&r.set, run_at(0x80000, 256));
+    page_set_add(&r.set, run_at(0x80100, 256));
+    assert_int_equal(r.set.whole, 1);
+    while (page_set_take(&r.set, 7, &run))
+        ;
+    assert_int_equal(r.hal.allocs, before);
+    rig_stop(&r);
+}
+
+static void reserve_without_memory_changes_nothing(void **state)
+{
+    (void)state;
+    for (unsigned n = 1; n < 8; n++) {
+        struct rig r;
+
+        rig_start(&r);
+        r.hal.fail_at = n;
+        int err = page_set_reserve(&r.set, pfn_of(5), 0);
+        assert_true(err == 0 || err == -ENOMEM);
+        assert_int_equal(r.set.frames, 0);
+        put(&r, 5, 1); /* the next try works */
+        assert_true(page_set_has(&r.set, pfn_of(5)));
+        rig_stop(&r);
+    }
+}
+
+static void trim_gives_memory_back(void **state)
+{
+    struct rig r;
+    struct page_run run;
+
+    (void)state;
+    rig_start(&r);
+    for (uint64_t i = 0; i < 64; i++)
+        put(&r, i << 18 | 1, 1);
+    while (page_set_take(&r.set, 1, &run))
+        ;
+    page_set_trim(&r.set);
+    assert_int_equal(r.set.count, 0);
+    assert_true(r.set.bytes <= PAGE_SET_SPARES * 4096 + 128 * sizeof(void *));
+    rig_stop(&r);
+}
+
+static void adding_twice_is_our_bug(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_start(&r);
+    put(&r, 0x600, BLOCK_FRAMES);
+    EXPECT_ASSERT(page_set_add(&r.set, run_at(0x600, 1)));
+    rig_stop(&r); /* it noticed before it changed anything */
+}
+
+/* ---- random walk against an array ---- */
+
+#define WALK_FRAMES (16 * BLOCK_FRAMES)
+
+struct walk {
+    struct rig rig;
+    bool in[WALK_FRAMES];
+    uint64_t count;
+};
+
+static bool block_is_out(const struct walk *w, uint64_t block)
+{
+    for (uint64_t i = 0; i < BLOCK_FRAMES; i++)
+        if (w->in[block * BLOCK_FRAMES + i])
+            return false;
+    return true;
+}
+
+static void walk_take(struct walk *w)
+{
+    struct page_run run;
+
+    if (!page_set_take(&w->rig.set, 1 + (uint32_t)rand() % BLOCK_FRAMES, &run)) {
+        assert_int_equal(w->count, 0);
+        return;
+    }
+    for (uint32_t i = 0; i < run.frames; i++) {
+        assert_true(w->in[run.first.n + i]);
+        w->in[run.first.n + i] = false;
+    }
+    w->count -= run.frames;
+}
+
+static void walk_add(struct walk *w)
+{
+    uint64_t block = (uint64_t)rand() % 16, at = (uint64_t)rand() % WALK_FRAMES;
+
+    if (rand() % 4 == 0 && block_is_out(w, block)) {
+        uint64_t first = block * BLOCK_FRAMES;
+
+        assert_int_equal(page_set_reserve(&w->rig.set, pfn_of(first), BLOCK_ORDER), 0);
+        page_set_add(&w->rig.set, run_at(first, 256));
+        memset(&w->in[first], true, 256);
+        w->count += 256;
+        if (rand() % 2)
+            walk_take(w); /* as the out-of-memory path does between the halves */
+        page_set_add(&w->rig.set, run_at(first + 256, 256));
+        memset(&w->in[first + 256], true, 256);
+        w->count += 256;
+    } else if (!w->in[at]) {
+        assert_int_equal(page_set_reserve(&w->rig.set, pfn_of(at), 0), 0);
+        page_set_add(&w->rig.set, run_at(at, 1));
+        w->in[at] = true;
+        w->count++;
+    }
+}
+
+static void walk_check(struct walk *w)
+{
+    uint64_t seen = 0, frames;
+    pfn_t first = pfn_of(0);
+
+    assert_int_equal(w->rig.set.frames, w->count);
+    for (uint64_t i = 0; i < WALK_FRAMES; i++)
+        assert_int_equal(page_set_has(&w->rig.set, pfn_of(i)), w->in[i]);
+    while (page_set_next(&w->rig.set, first, &first, &frames)) {
+        for (uint64_t i = 0; i < frames; i++)
+            assert_true(w->in[first.n + i]);
+        seen += frames;
+        first = pfn_add(first, frames);
+    }
+    assert_int_equal(seen, w->count);
+}
+
+static void random_walk_agrees_with_an_array(void **state)
+{
+    static struct walk w;
+    unsigned seed = (unsigned)time(NULL);
+
+    (void)state;
+    print_message("seed %u\n", seed);
+    srand(seed);
+    rig_start(&w.rig);
+    for (unsigned n = 0; n < 20000; n++) {
+        if ((n / 500) % 2 ? rand() % 3 == 0 : rand() % 3 != 0)
+            walk_add(&w);
+        else
+            walk_take(&w);
+        if (n % 997 == 0)
+            page_set_trim(&w.rig.set);
+        if (n % 250 == 0)
+            walk_check(&w);
+    }
+    walk_check(&w);
+    rig_stop(&w.rig);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_block_enters_and_leaves_in_halves_without_a_map),
+        cmocka_unit_test(frames_join_into_a_whole_block),
+        cmocka_unit_test(whole_blocks_leave_before_pieces),
+        cmocka_unit_test(a_gib_of_wholes_costs_little_and_of_pieces_33_kib),
+        cmocka_unit_test(sparse_memory_up_to_16_tib_works),
+        cmocka_unit_test(adding_and_taking_never_allocate),
+        cmocka_unit_test(reserve_without_memory_changes_nothing),
+        cmocka_unit_test(trim_gives_memory_back),
+        cmocka_unit_test(adding_twice_is_our_bug),
+        cmocka_unit_test(random_walk_agrees_with_an_array),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
