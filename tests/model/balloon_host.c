@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The host's side of virtio 5.5, on a virtio model, as strict as the strictest VMM known. */
+#include "tests/model/balloon_host.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define STAT_BYTES 10u
+
+static void complain(struct balloon_host *host, const char *what)
+{
+    host->misuse++;
+    host->complaint = what;
+}
+
+/* A reset ends all: what was told is the guest's again. */
+static void notice_reset(struct balloon_host *host, const struct virtio_model *m)
+{
+    struct guest_frames *g = host->guest;
+
+    if (host->resets_seen == m->resets)
+        return;
+    host->resets_seen = m->resets;
+    memset(g->host_has, 0, sizeof(g->host_has));
+    g->told = 0;
+    host->has_kept[0] = host->has_kept[1] = false;
+    host->has_stats = false;
+    host->stats_answers = 0;
+}
+
+static void move_page(struct balloon_host *host, uint32_t pfn, bool in)
+{
+    struct guest_frames *g = host->guest;
+    uint64_t at = pfn - g->base;
+
+    if (pfn < g->base || at >= g->count) {
+        host->strays++;
+        return;
+    }
+    if (g->host_has[at] == in)
+        complain(host, in ? "inflated twice" : "deflated what is not in");
+    if (in && g->owner[at] != FRAME_DRIVER)
+        complain(host, "inflated a frame that is not the driver's");
+    g->told += in ? 1 : (uint64_t)-1;
+    g->host_has[at] = in;
+}
+
+static void do_pages(struct balloon_host *host, const struct virtio_chain *chain,
+                     unsigned which)
+{
+    uint32_t pfn, last = 0;
+
+    if (chain->n != 1 || chain->n_out != 1) {
+        complain(host, "a request is one readable piece");
+        return;
+    }
+    uint32_t len = chain->segs[0].len;
+    if (len == 0 || len % 4 || len > 1024)
+        complain(host, "a request has 1 to 256 PFNs");
+    for (uint32_t i = 0; i + 4 <= len; i += 4) {
+        memcpy(&pfn, (char *)chain->segs[0].ptr + i, 4);
+        host->descending += i && pfn <= last;
+        last = pfn;
+        move_page(host, pfn, which == 0);
+    }
+    host->requests[which]++;
+    host->hal->now_ns += host->request_ns;
+    host->pages[which] += len / 4;
+}
+
+static void take_pages(struct balloon_host *host, struct virtio_model *m, unsigned which)
+{
+    uint16_t index = host->queue_of[which];
+    struct virtio_chain chain;
+
+    while (virtio_model_pop(m, index, &chain)) {
+        if (host->has_kept[which])
+            complain(host, "two requests at once");
+        if (host->is_slow) {
+            host->kept[which] = chain;
+            host->has_kept[which] = true;
+            continue;
+        }
+        do_pages(host, &chain, which);
+        virtio_model_push(m, index, chain.head, 0);
+    }
+}
+
+static void take_stats(struct balloon_host *host, struct virtio_model *m, uint16_t index)
+{
+    struct virtio_chain chain;
+
+    while (virtio_model_pop(m, index, &chain)) {
+        uint32_t len = chain.segs[0].len;
+
+        if (host->has_stats)
+            complain(host, "more than one statistics buffer");
+        if (chain.n != 1 || chain.n_out != 1 || len % STAT_BYTES ||
+            len > HOST_STATS * STAT_BYTES) {
+            complain(host, "statistics are one readable piece of 10-byte entries");
+            len = 0;
+        }
+        host->stats = chain;
+        host->has_stats = true;
+        host->stats_answers++;
+        host->stats_count = len / STAT_BYTES;
+        for (unsigned i = 0; i < host->stats_count; i++) {
+            const char *entry = (const char *)chain.segs[0].ptr + i * STAT_BYTES;
+
+            memcpy(&host->stats_tag[i], entry, 2);
+            memcpy(&host->stats_value[i], entry + 2, 8);
+        }
+    }
+}
+
+static void take_hints(struct balloon_host *host, struct virtio_model *m, uint16_t index)
+{
+    struct virtio_chain chain;
+
+    while (virtio_model_pop(m, index, &chain)) {
+        if (chain.n != 1 || chain.n_out != 1 || chain.segs[0].len != 4)
+            complain(host, "a hint word is 4 readable bytes");
+        else if (host->hint_count < ARRAY_LEN(host->hint_words))
+            memcpy(&host->hint_words[host->hint_count++], chain.segs[0].ptr, 4);
+        virtio_model_push(m, index, chain.head, 0);
+    }
+}
+
+static void process(void *ctx, struct virtio_model *m, uint16_t index)
+{
+    struct balloon_host *host = ctx;
+
+    notice_reset(host, m);
+    if (index == host->queue_of[VIRTIO_BALLOON_INFLATE])
+        take_pages(host, m, 0);
+    else if (index == host->queue_of[VIRTIO_BALLOON_DEFLATE])
+        take_pages(host, m, 1);
+    else if (index == host->queue_of[VIRTIO_BALLOON_STATS])
+        take_stats(host, m, index);
+    else if (index == host->queue_of[VIRTIO_BALLOON_HINT])
+        take_hints(host, m, index);
+    else
+        complain(host, "a doorbell on a queue that must stay idle");
+}
+
+static void config_written(void *ctx, struct virtio_model *m, uint32_t offset,
+                           unsigned width)
+{
+    struct balloon_host *host = ctx;
+
+    notice_reset(host, m);
+    if (offset != 4 || width != 4) {
+        complain(host, "actual is one 4-byte write at offset 4"); /* R-V-08 */
+        return;
+    }
+    host->actual = virtio_model_config(m, 4);
+    host->actual_writes++;
+}
+
+/* ---- the rig ---- */
+
+void balloon_rig_queues(struct balloon_rig *r,
+                        const uint16_t number[VIRTIO_BALLOON_QUEUES])
+{
+    uint16_t sizes[VIRTIO_MODEL_QUEUES] = {0};
+    unsigned count = 0;
+    struct virtio_model *m = &r->v.model;
+
+    for (unsigned i = 0; i < VIRTIO_BALLOON_QUEUES; i++) {
+        r->host.queue_of[i] = number[i];
+        if (number[i] == VIRTIO_BALLOON_NO_QUEUE)
+            continue;
+        sizes[number[i]] = 128;
+        count = count > number[i] + 1u ? count : number[i] + 1u;
+    }
+    m->num_queues = (uint16_t)count;
+    for (unsigned i = 0; i < VIRTIO_MODEL_QUEUES; i++)
+        m->queues[i].max = m->queues[i].size = sizes[i];
+}
+
+void balloon_rig_init(struct balloon_rig *r, uint64_t features, uint64_t frames)
+{
+    uint16_t next = 3, number[VIRTIO_BALLOON_QUEUES] = {0, 1, 2, VIRTIO_BALLOON_NO_QUEUE,
+                                                        VIRTIO_BALLOON_NO_QUEUE};
+
+    memset(r, 0, sizeof(*r));
+    rig_init(&r->v, features);
+    guest_frames_init(&r->guest, &r->v.hal, 0, frames, 0);
+    r->host.guest = &r->guest;
+    r->host.hal = &r->v.hal;
+    r->host.request_ns = 300 * NS_PER_US;
+    r->v.model.process = process;
+    r->v.model.config_written = config_written;
+    r->v.model.process_ctx = &r->host;
+    r->opts = (struct virtio_balloon_opts){.accept_oom = true,
+                                           .poll_interval_ns = 100 * NS_PER_MS};
+    r->irq_works = true;
+    if (features & BIT64(VIRTIO_BALLOON_F_FREE_PAGE_HINT))
+        number[VIRTIO_BALLOON_HINT] = next++;
+    if (features & BIT64(VIRTIO_BALLOON_F_REPORTING))
+        number[VIRTIO_BALLOON_REPORT] = next++;
+    balloon_rig_queues(r, number);
+}
+
+int balloon_rig_attach(struct balloon_rig *r)
+{
+    int err = r->v.transport.pci.host ? 0 : rig_open(&r->v);
+
+    if (err)
+        return err;
+    r->v.dev.transport = NULL; /* the balloon brings its own struct virtio_device */
+    return virtio_balloon_attach(&r->v.transport.transport, &r->v.hal.hal, &r->opts,
+                                 &r->vb);
+}
+
+/* One event, if one is due until `until_ns`. */
+static bool run_one(struct balloon_rig *r, uint64_t until_ns)
+{
+    struct hal_model *hal = &r->v.hal;
+    bool is_due = hal->wakes > 0;
+
+    notice_reset(&r->host, &r->v.model);
+    if (r->v.model.isr && r->irq_works)
+        is_due |= virtio_balloon_isr(r->vb);
+    if (!is_due && hal->wake_at_ns <= until_ns) {
+        hal->now_ns = hal->now_ns > hal->wake_at_ns ? hal->now_ns : hal->wake_at_ns;
+        hal->wake_at_ns = UINT64_MAX;
+        is_due = true;
+    }
+    if (!is_due)
+        return false;
+    hal->wakes = 0;
+    hal->now_ns += 20 * NS_PER_US;
+    r->steps++;
+    virtio_balloon_step(r->vb);
+    return true;
+}
+
+void balloon_rig_run(struct balloon_rig *r, uint64_t for_ns)
+{
+    uint64_t until = r->v.hal.now_ns + for_ns;
+
+    for (unsigned n = 0; run_one(r, until); n++)
+        if (n > 1000000)
+            fail_msg("the driver never rests");
+    if (r->v.hal.now_ns < until)
+        r->v.hal.now_ns = until;
+}
+
+void balloon_rig_settle(struct balloon_rig *r)
+{
+    for (unsigned n = 0; n < 10000; n++) {
+        struct virtio_balloon_status before = balloon_rig_status(r), after;
+
+        balloon_rig_run(r, 150 * NS_PER_MS);
+        after = balloon_rig_status(r);
+        if (!after.is_moving && after.size_pages == before.size_pages &&
+            after.state == before.state && after.state != VIRTIO_BALLOON_RESETTING)
+            return;
+    }
+    fail_msg("the driver does not settle");
+}
+
+void balloon_rig_target(struct balloon_rig *r, uint32_t pages)
+{
+    virtio_model_set_config(&r->v.model, 0, pages);
+}
+
+void balloon_rig_answer(struct balloon_rig *r)
+{
+    for (unsigned which = 0; which < 2; which++) {
+        if (!r->host.has_kept[which])
+            continue;
+        r->host.has_kept[which] = false;
+        do_pages(&r->host, &r->host.kept[which], which);
+        virtio_model_push(&r->v.model, r->host.queue_of[which], r->host.kept[which].head,
+                          0);
+    }
+}
+
+void balloon_rig_ask_stats(struct balloon_rig *r)
+{
+    if (!r->host.has_stats) {
+        fail_msg("the driver provided no statistics buffer");
+        return;
+    }
+    r->host.has_stats = false;
+    virtio_model_push(&r->v.model, r->host.queue_of[VIRTIO_BALLOON_STATS],
+                      r->host.stats.head, 0);
+}
+
+uint64_t balloon_rig_stat(const struct balloon_rig *r, uint16_t tag)
+{
+    for (unsigned i = 0; i < r->host.stats_count; i++)
+        if (r->host.stats_tag[i] == tag)
+            return r->host.stats_value[i];
+    return UINT64_MAX;
+}
+
+struct virtio_balloon_status balloon_rig_status(const struct balloon_rig *r)
+{
+    struct virtio_balloon_status status;
+
+    virtio_balloon_get_status(r->vb, &status);
+    return status;
+}
+
+void balloon_rig_check(struct balloon_rig *r)
+{
+    struct virtio_balloon_status status = balloon_rig_status(r);
+    uint64_t frames, seen = 0;
+    pfn_t first = pfn_of(0);
+
+    notice_reset(&r->host, &r->v.model);
+    guest_check(&r->guest);
+    if (r->host.misuse)
+        fail_msg("host: %s", r->host.complaint);
+    if (r->v.model.misuse)
+        fail_msg("device: %s", r->v.model.complaint);
+    assert_int_equal(r->host.strays, 0);
+    assert_int_equal(status.held_frames + status.in_flight_frames, r->guest.driver);
+    while (virtio_balloon_next_range(r->vb, first, &first, &frames)) {
+        for (uint64_t i = 0; i < frames; i++)
+            assert_true(r->guest.host_has[first.n - r->guest.base + i]);
+        seen += frames;
+        first = pfn_add(first, frames);
+    }
+    assert_int_equal(seen, status.held_frames);
+    if (!status.is_moving && status.in_flight_frames == 0) {
+        assert_int_equal(r->guest.told, status.size_pages);
+        assert_int_equal(r->host.actual, status.size_pages);
+    }
+}
+
+void balloon_rig_end(struct balloon_rig *r)
+{
+    if (r->vb) {
+        balloon_rig_check(r);
+        r->host.is_slow = false;
+        balloon_rig_answer(r);
+        virtio_balloon_detach(r->vb);
+        balloon_rig_settle(r);
+        balloon_rig_check(r);
+        assert_int_equal(balloon_rig_status(r).state, VIRTIO_BALLOON_OFF);
+        virtio_balloon_destroy(r->vb);
+        r->vb = NULL;
+    }
+    assert_int_equal(r->guest.driver, 0);
+    assert_int_equal(r->guest.accounted, 0);
+    assert_int_equal(rig_end(&r->v), 0);
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Both ends of a balloon as a host program: a guest's frames (who owns each, what the host has behind
+ * it), a host that plays the balloon device on a virtio model, and the driver between them on a
+ * virtio_rig. Whoever breaks a rule is noted: a frame given back while the host still has it, taken
+ * twice, told twice, a request of wrong shape, `actual` written in pieces.
+ *
+ *     struct balloon_rig r;
+ *
+ *     balloon_rig_init(&r, features, frames);   // bend things now
+ *     assert_int_equal(balloon_rig_attach(&r), 0);
+ *     balloon_rig_target(&r, 1000);
+ *     balloon_rig_settle(&r);
+ *     ...
+ *     balloon_rig_end(&r);                      // fails the test when a frame has no or two owners
+ */
+#pragma once
+
+#include "drivers/virtio/balloon.h"
+#include "tests/model/virtio_rig.h"
+
+#define GUEST_MAX_FRAMES 32768u
+
+/* ---- the guest's frames ---- */
+
+enum frame_owner {
+    FRAME_FREE,   /* the allocator's */
+    FRAME_USED,   /* somebody in the guest has it */
+    FRAME_DRIVER, /* run_take() gave it out */
+};
+
+struct guest_frames {
+    uint64_t base; /* pfn of frame 0, a multiple of a block */
+    uint64_t count;
+    uint64_t reserve;
+    uint8_t owner[GUEST_MAX_FRAMES];
+    bool touched[GUEST_MAX_FRAMES];
+    bool host_has
+        [GUEST_MAX_FRAMES]; /* inflated and not deflated: written by the host model */
+    uint64_t free, driver, told;  /* how many of each */
+    uint64_t takes, take_fail_at; /* the n-th run_take() fails, from 1; 0: none */
+    int64_t accounted;
+    unsigned misuse; /* `complaint` names the last */
+    const char *complaint;
+    uint64_t oom_events;
+};
+
+/* Put the page services into `hal`, whose ctx is hal_model; frames start free and untouched. */
+void guest_frames_init(struct guest_frames *g, struct hal_model *hal, uint64_t base,
+                       uint64_t count, uint64_t reserve);
+/* The guest takes `count` free frames for itself, lowest first, and touches them / gives them back. */
+uint64_t guest_use(struct guest_frames *g, uint64_t count);
+void guest_unuse(struct guest_frames *g, uint64_t count);
+/* Count again and compare with the running figures; asserts (cmocka). */
+void guest_check(const struct guest_frames *g);
+
+/* ---- the host ---- */
+
+#define HOST_STATS 32
+
+struct balloon_host {
+    struct guest_frames *guest;
+    struct hal_model *hal;
+    uint64_t request_ns; /* what one request costs the guest inside the doorbell */
+    bool is_slow;        /* keeps inflate and deflate requests until host_answer() */
+    struct virtio_chain kept[2];
+    bool has_kept[2];
+    uint16_t queue_of[VIRTIO_BALLOON_QUEUES]; /* model queue index; NO_QUEUE: none */
+    uint32_t actual;
+    unsigned actual_writes;
+    unsigned requests[2]; /* inflate, deflate */
+    uint64_t pages[2];
+    uint64_t descending; /* PFNs not above the one before, in one request */
+    struct virtio_chain stats;
+    bool has_stats;
+    unsigned stats_answers;
+    unsigned stats_count;
+    uint16_t stats_tag[HOST_STATS];
+    uint64_t stats_value[HOST_STATS];
+    uint32_t hint_words[64];
+    unsigned hint_count;
+    unsigned resets_seen;
+    unsigned strays; /* PFNs that are no RAM of the guest */
+    unsigned misuse;
+    const char *complaint;
+};
+
+/* ---- all together ---- */
+
+struct balloon_rig {
+    struct virtio_rig v;
+    struct guest_frames guest;
+    struct balloon_host host;
+    struct virtio_balloon_opts opts;
+    struct virtio_balloon *vb;
+    bool irq_works; /* false: the device's interrupts are lost */
+    unsigned steps;
+};
+
+#define BALLOON_FEATURES                                                \
+    (BIT64(VIRTIO_BALLOON_F_STATS_VQ) | BIT64(VIRTIO_F_INDIRECT_DESC) | \
+     BIT64(VIRTIO_F_EVENT_IDX) | BIT64(VIRTIO_F_VERSION_1))
+
+/* A device in QEMU's numbering: stats always there, hint and reporting dense behind it. */
+void balloon_rig_init(struct balloon_rig *r, uint64_t features, uint64_t frames);
+/* Lay the queues out by hand: `number[i]` is where balloon queue i is, size 128 each. */
+void balloon_rig_queues(struct balloon_rig *r,
+                        const uint16_t number[VIRTIO_BALLOON_QUEUES]);
+int balloon_rig_attach(struct balloon_rig *r);
+
+/* Deliver interrupts, wakes and timers for at most `for_ns` of model time or until nothing is due
+ * within it. */
+void balloon_rig_run(struct balloon_rig *r, uint64_t for_ns);
+/* Run until the driver rests: no work, nothing to wait for within 150 ms. */
+void balloon_rig_settle(struct balloon_rig *r);
+/* The host wants this many pages. */
+void balloon_rig_target(struct balloon_rig *r, uint32_t pages);
+/* A slow host answers what it kept. */
+void balloon_rig_answer(struct balloon_rig *r);
+/* The host asks for statistics. */
+void balloon_rig_ask_stats(struct balloon_rig *r);
+/* The value of a tag in the last answer; UINT64_MAX when it was not in it. */
+uint64_t balloon_rig_stat(const struct balloon_rig *r, uint16_t tag);
+
+/* Every frame has one owner, both sides agree on each, size is what was published; asserts. */
+void balloon_rig_check(struct balloon_rig *r);
+struct virtio_balloon_status balloon_rig_status(const struct balloon_rig *r);
+/* Detach, destroy, balance. */
+void balloon_rig_end(struct balloon_rig *r);

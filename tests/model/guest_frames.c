@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* A guest's frames behind struct balloon_hal: small enough to look at each. */
+#include "tests/model/balloon_host.h"
+
+#include "base/err.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* hal_model is first in no struct of ours, so its owner is found by this table of one. */
+static struct guest_frames *guest_of_hal;
+
+static void complain(struct guest_frames *g, const char *what)
+{
+    g->misuse++;
+    g->complaint = what;
+}
+
+static bool is_run(const struct guest_frames *g, uint64_t at, uint64_t frames,
+                   bool touched)
+{
+    for (uint64_t i = at; i < at + frames; i++)
+        if (g->owner[i] != FRAME_FREE || (touched && !g->touched[i]))
+            return false;
+    return true;
+}
+
+static int run_take(void *ctx, unsigned order, struct run_want want, pfn_t *out,
+                    enum run_state *state)
+{
+    struct guest_frames *g = guest_of_hal;
+    uint64_t frames = UINT64_C(1) << order;
+
+    (void)ctx;
+    if (++g->takes == g->take_fail_at || g->free < g->reserve + frames)
+        return -ENOMEM;
+    for (uint64_t at = 0; at + frames <= g->count; at += frames) {
+        if (g->base + at + frames > want.pfn_limit ||
+            !is_run(g, at, frames, want.touched_only))
+            continue;
+        *state = g->touched[at] ? RUN_TOUCHED : RUN_UNTOUCHED;
+        *out = pfn_of(g->base + at);
+        memset(&g->owner[at], FRAME_DRIVER, frames);
+        g->free -= frames;
+        g->driver += frames;
+        return 0;
+    }
+    return -ENOMEM;
+}
+
+static void run_give(void *ctx, pfn_t first, unsigned order, enum run_state state)
+{
+    struct guest_frames *g = guest_of_hal;
+    uint64_t frames = UINT64_C(1) << order;
+
+    (void)ctx;
+    for (uint64_t at = first.n - g->base, n = frames; n > 0; at++, n--) {
+        if (at >= g->count || g->owner[at] != FRAME_DRIVER) {
+            complain(g, "given back what was not taken");
+            continue;
+        }
+        /* R-V-31: strict order. */
+        if (g->host_has[at])
+            complain(g, "given back before the host acknowledged");
+        g->owner[at] = FRAME_FREE;
+        g->touched[at] = state == RUN_TOUCHED;
+        g->free++;
+        g->driver--;
+    }
+}
+
+static void account(void *ctx, int64_t delta_frames)
+{
+    (void)ctx;
+    guest_of_hal->accounted += delta_frames;
+}
+
+static void mem_stats(void *ctx, struct mem_stats *out)
+{
+    const struct guest_frames *g = guest_of_hal;
+
+    (void)ctx;
+    *out = (struct mem_stats){
+        .total_bytes = g->count << FRAME_SHIFT,
+        .free_bytes = g->free << FRAME_SHIFT,
+        .available_bytes = (g->free > g->reserve ? g->free - g->reserve : 0)
+                           << FRAME_SHIFT,
+        .reserve_bytes = g->reserve << FRAME_SHIFT,
+        .cache_bytes = 0x7000,
+        .minor_faults = 2,
+        .major_faults = 3,
+        .block_allocs = 8,
+        .block_failures = 9,
+        .oom_events = g->oom_events,
+        .alloc_stalls = 11,
+    };
+}
+
+void guest_frames_init(struct guest_frames *g, struct hal_model *hal, uint64_t base,
+                       uint64_t count, uint64_t reserve)
+{
+    assert_true(count <= GUEST_MAX_FRAMES);
+    *g = (struct guest_frames){
+        .base = base, .count = count, .free = count, .reserve = reserve};
+    hal->hal.run_take = run_take;
+    hal->hal.run_give = run_give;
+    hal->hal.account = account;
+    hal->hal.mem_stats = mem_stats;
+    guest_of_hal = g;
+}
+
+uint64_t guest_use(struct guest_frames *g, uint64_t count)
+{
+    uint64_t got = 0;
+
+    for (uint64_t i = 0; i < g->count && got < count; i++) {
+        if (g->owner[i] != FRAME_FREE)
+            continue;
+        g->owner[i] = FRAME_USED;
+        g->touched[i] = true;
+        g->free--;
+        got++;
+    }
+    return got;
+}
+
+void guest_unuse(struct guest_frames *g, uint64_t count)
+{
+    for (uint64_t i = 0; i < g->count && count > 0; i++) {
+        if (g->owner[i] != FRAME_USED)
+            continue;
+        g->owner[i] = FRAME_FREE;
+        g->free++;
+        count--;
+    }
+}
+
+void guest_check(const struct guest_frames *g)
+{
+    uint64_t free = 0, driver = 0, told = 0;
+
+    for (uint64_t i = 0; i < g->count; i++) {
+        free += g->owner[i] == FRAME_FREE;
+        driver += g->owner[i] == FRAME_DRIVER;
+        told += g->host_has[i];
+        if (g->host_has[i])
+            assert_int_equal(g->owner[i], FRAME_DRIVER);
+    }
+    assert_int_equal(g->free, free);
+    assert_int_equal(g->driver, driver);
+    assert_int_equal(g->told, told);
+    if (g->misuse)
+        fail_msg("guest: %s", g->complaint);
+}
