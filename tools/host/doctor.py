@@ -18,7 +18,7 @@ from .qemu import OVMF, Guest, GuestSpec
 
 PROBE_SECONDS = {"pvh": 1.0, "efi": 15.0}
 IMAGES = {"pvh": "aerostat.elf", "efi": "aerostat.img"}
-PROGRAMS = ("qemu-system-x86_64", "nasm", "gcc", "clang", "mkfs.vfat", "mcopy", "sgdisk", "clang-format")
+PROGRAMS = ("qemu-system-x86_64", "nasm", "gcc", "clang", "mkfs.vfat", "mcopy", "sgdisk")
 MODULES = ("matplotlib", "pytest")
 THP = "/sys/kernel/mm/transparent_hugepage"
 
