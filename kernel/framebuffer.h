@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The screen: draws the status page on the firmware's linear framebuffer. Text is taken by the console
+ * at once; drawing happens at once too until framebuffer_start(), then at most 20 times a second by a
+ * task of its own, because pixels are slow.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+struct boot_info;
+
+/* Take the framebuffer of boot_info, if there is one that fits the rules, and show what was printed so
+ * far. Uses the boot page tables: below 4 GiB only. Boot context; early, so that refusals are seen. */
+void framebuffer_init(const struct boot_info *info);
+
+/* Before the boot page tables go, stop; after paging is up, map it anew and go on. Boot context. */
+void framebuffer_suspend(void);
+void framebuffer_resume(void);
+
+/* Leave the drawing to a task from now on. Boot context, after task and timer set-up. */
+void framebuffer_start(void);
+
+/* Draw what is pending now: last words. Any context but NMI. */
+void framebuffer_flush(void);
