@@ -9,7 +9,6 @@
 #include "base/bits.h"
 #include "boot/boot_info.h"
 #include "kernel/clock.h"
-#include "kernel/config.h"
 #include "kernel/console.h"
 #include "kernel/glyphs.h"
 #include "kernel/log.h"
@@ -91,7 +90,7 @@ static void draw_cell(unsigned row, unsigned col, char c)
     }
 }
 
-void framebuffer_flush(void)
+static void flush(void)
 {
     if (!screen.pixels)
         return;
@@ -109,11 +108,13 @@ void framebuffer_flush(void)
 
 static void take_text(const char *text, size_t len)
 {
+    if (!screen.is_used)
+        return;
     status_page_feed(&screen.page, text, len);
     if (screen.is_deferred)
         task_wake(&draw_task);
     else if (len > 0 && text[len - 1] == '\n')
-        framebuffer_flush();
+        flush();
 }
 
 /* At most once a period: a wake in between arms the timer, which wakes again. */
@@ -129,15 +130,14 @@ static void draw_step(void *ctx)
     }
     drawn_ns = now;
     timer_set(&draw_timer, TIMER_NEVER);
-    framebuffer_flush();
+    flush();
 }
 
 void framebuffer_init(const struct boot_info *info)
 {
     const struct boot_framebuffer *mode = &info->framebuffer;
 
-    if (mode->width == 0 ||
-        !(config_has_word("console", "auto") || config_has_word("console", "fb")))
+    if (mode->width == 0)
         return;
     if (!is_mode_sound(mode)) {
         log_warn(
@@ -156,7 +156,13 @@ void framebuffer_init(const struct boot_info *info)
         fill(colour(PAPER));
     }
     console_add_output(take_text);
-    framebuffer_flush();
+    flush();
+}
+
+void framebuffer_select(bool is_wanted)
+{
+    if (!is_wanted)
+        screen.is_used = false;
 }
 
 void framebuffer_suspend(void)
@@ -173,7 +179,7 @@ void framebuffer_resume(void)
         log_warn("framebuffer: no room to map it");
         return;
     }
-    framebuffer_flush();
+    flush();
 }
 
 void framebuffer_start(void)
@@ -186,4 +192,9 @@ void framebuffer_start(void)
     timer_init(&draw_timer, &draw_task);
     screen.is_deferred = true;
     task_wake(&draw_task);
+}
+
+void framebuffer_draw_at_once(void)
+{
+    screen.is_deferred = false;
 }

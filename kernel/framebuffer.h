@@ -11,15 +11,19 @@
 struct boot_info;
 
 /* Take the framebuffer of boot_info, if there is one that fits the rules, and show what was printed so
- * far. Uses the boot page tables: below 4 GiB only. Boot context; early, so that refusals are seen. */
+ * far. On the boot page tables it is drawn only below 4 GiB. Boot context; early, so that refusals are
+ * seen. */
 void framebuffer_init(const struct boot_info *info);
 
-/* Before the boot page tables go, stop; after paging is up, map it anew and go on. Boot context. */
+/* Leave the screen alone from now on when the setting `console` does not name it. Boot context. */
+void framebuffer_select(bool is_wanted);
+
+/* Before the boot page tables go, stop; when paging is up, map it anew and go on. Boot context. */
 void framebuffer_suspend(void);
 void framebuffer_resume(void);
 
 /* Leave the drawing to a task from now on. Boot context, after task and timer set-up. */
 void framebuffer_start(void);
 
-/* Draw what is pending now: last words. Any context but NMI. */
-void framebuffer_flush(void);
+/* From the next line on draw at once again: last words. Any context but NMI. */
+void framebuffer_draw_at_once(void);

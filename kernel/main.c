@@ -5,6 +5,7 @@
 #include "kernel/config.h"
 #include "kernel/console.h"
 #include "kernel/event.h"
+#include "kernel/framebuffer.h"
 #include "kernel/irq.h"
 #include "kernel/log.h"
 #include "kernel/memory.h"
@@ -38,6 +39,7 @@ static void apply_log_settings(void)
     }
     console_select(all || config_has_word("console", "serial"),
                    all || config_has_word("console", "debugcon"));
+    framebuffer_select(all || config_has_word("console", "fb"));
 }
 
 static void announce(void)
@@ -58,12 +60,14 @@ static void announce(void)
 /* On the final tables and the main stack. */
 static _Noreturn void run(void)
 {
-    memory_start();       /* every RAM range to the allocator */
+    memory_start(); /* every RAM range to the allocator */
+    framebuffer_resume();
     acpi_init(boot.rsdp); /* tables, mapped on request */
     power_init(&boot);    /* the ways out */
     irq_init();           /* LAPIC, IOAPICs; all masked */
     clock_init();         /* TSC against the best reference there is */
     timer_start();        /* deadlines */
+    framebuffer_start();  /* drawn by a task from now on */
     announce();
     cpu_irq_enable();
     event_emit("event=ready");
@@ -78,9 +82,11 @@ void kernel_main(paddr_t info)
     boot = *(const struct boot_info *)(DIRECT_MAP_BASE + info);
     log_info("boot: Aerostat, by %s, kernel at 0x%llx, %llu memory ranges", front_name(),
              (unsigned long long)boot.kernel_phys, (unsigned long long)boot.mem_count);
-    memory_check(&boot); /* a map that is fit to start from */
-    config_load(&boot);  /* settings of every channel; reads low memory */
+    framebuffer_init(&boot); /* the screen, if there is one */
+    memory_check(&boot);     /* a map that is fit to start from */
+    config_load(&boot);      /* settings of every channel; reads low memory */
     apply_log_settings();
     config_print();
+    framebuffer_suspend();
     memory_enter(&boot, run); /* final tables, own stack */
 }

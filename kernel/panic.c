@@ -6,6 +6,7 @@
 #include "kernel/panic.h"
 #include "kernel/console.h"
 #include "kernel/format.h"
+#include "kernel/framebuffer.h"
 #include "kernel/power.h"
 #include "kernel/x86/cpu.h"
 #include "kernel/x86/trap.h"
@@ -44,6 +45,7 @@ static void begin(void)
     if (panicking)
         power_test_exit(EXIT_PANIC);
     panicking = true;
+    framebuffer_draw_at_once();
 }
 
 void panic_print(const char *fmt, ...)
@@ -81,6 +83,7 @@ void boot_refuse(const char *fmt, ...)
     va_list args;
 
     cpu_irq_disable();
+    framebuffer_draw_at_once();
     va_start(args, fmt);
     say("aerostat: cannot start: ", fmt, args);
     va_end(args);

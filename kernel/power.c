@@ -31,6 +31,9 @@
 #define RESET_FULL         0x0E
 #define PORT_DELAY         0x80 /* a read takes about a microsecond on hardware */
 
+#define TABLE_HEADER 36        /* ACPI 6.4, 5.2.6 */
+#define DSDT_MAX     (4 * MIB) /* those of laptops come near 512 KiB */
+
 #define SETTLE_READS 200000
 
 /* All written by power_init(); size_bytes 0: there is none. */
@@ -60,6 +63,20 @@ static void open_reg(struct power_reg reg, uint16_t width, struct reg_io *out)
     }
 }
 
+/* The DSDT is named by the FADT, not by the root table. NULL when it is not there or not sound. */
+static const uint8_t *map_dsdt(paddr_t addr, size_t *len)
+{
+    const uint8_t *header = addr ? mmio_map_table(addr, TABLE_HEADER) : NULL;
+
+    if (!header || __builtin_memcmp(header, "DSDT", 4) != 0)
+        return NULL;
+    *len = (size_t)header[4] | (size_t)header[5] << 8 | (size_t)header[6] << 16 |
+           (size_t)header[7] << 24;
+    if (*len < TABLE_HEADER || *len > DSDT_MAX)
+        return NULL;
+    return mmio_map_table(addr, *len);
+}
+
 void power_init(const struct boot_info *info)
 {
     struct power_tables tables;
@@ -73,7 +90,7 @@ void power_init(const struct boot_info *info)
     open_reg(tables.reset, 1, &ways.reset);
     ways.reset_value = tables.reset_value;
 
-    const void *dsdt = acpi_find("DSDT", &len);
+    const uint8_t *dsdt = map_dsdt(tables.dsdt, &len);
     if (!dsdt || power_parse_s5(dsdt, len, ways.sleep_type)) {
         log_warn("power: no _S5_ in the DSDT, ACPI cannot switch off");
         return;

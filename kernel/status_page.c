@@ -160,7 +160,7 @@ static void update_rate(struct status_page *page)
 
     if (passed < RATE_WINDOW_NS)
         return;
-    page->rate = moved / (int64_t)(passed / NS_PER_MS) * 1000;
+    page->rate = moved * 1000 / (int64_t)(passed / NS_PER_MS);
     page->rate_since_ns = page->time_ns;
     page->rate_since_actual = page->actual;
 }

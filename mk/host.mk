@@ -3,7 +3,7 @@
 # one cmocka program each), fuzz entries, the embedding example.
 
 HOST_OUT := $(O)/host-$(notdir $(HOST_CC))
-HOST_LIB_C := $(CORE_C) $(PURE_C) $(wildcard tests/model/*.c)
+HOST_LIB_C := $(CORE_C) $(PURE_C) $(GEN_C) $(wildcard tests/model/*.c)
 HOST_LIB := $(HOST_OUT)/libcore.a
 HOST_TESTS := $(patsubst tests/host/%.c,$(HOST_OUT)/bin/%,$(wildcard tests/host/test_*.c))
 
@@ -11,6 +11,11 @@ $(HOST_OUT)/flags.stamp: FORCE
 	$(call flags_stamp,$(HOST_CC) $(HOST_CFLAGS))
 
 $(HOST_OUT)/%.c.o: %.c $(HOST_OUT)/flags.stamp
+	@mkdir -p $(@D)
+	$(call say,HOSTCC,$<)
+	$(Q)$(HOST_CC) $(HOST_CFLAGS) -c $< -o $@
+
+$(HOST_OUT)/%.c.o: $(O)/gen/%.c $(HOST_OUT)/flags.stamp
 	@mkdir -p $(@D)
 	$(call say,HOSTCC,$<)
 	$(Q)$(HOST_CC) $(HOST_CFLAGS) -c $< -o $@

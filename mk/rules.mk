@@ -10,13 +10,16 @@ SUITE_C := $(wildcard tests/guest/*.c)
 
 # Kernel and boot files without machine access: also compiled for the host, so that cmocka tests them.
 PURE_C := $(wildcard $(addprefix kernel/,format.c config_parse.c config_keys.c fwcfg_parse.c power_parse.c acpi_parse.c madt.c mcfg.c smbios_parse.c \
-            symbols.c boot_check.c clock_math.c glyphs.c) kernel/x86/lapic_regs.c boot/pvh/start_info.c \
+            symbols.c boot_check.c clock_math.c glyphs.c status_page.c) kernel/x86/lapic_regs.c boot/pvh/start_info.c \
             boot/efi/load_elf.c boot/efi/load_options.c boot/efi/memory_map.c boot/efi/paging.c)
+
+# Made in $(O)/gen: the font (mk/font.mk). Pure too.
+GEN_C := kernel/font.c
 
 C_FILES = $(shell git ls-files '*.c' '*.h')
 
 guest_objs = $(patsubst %,$(O)/guest/%.o,$(1))
-KERNEL_OBJS := $(call guest_objs,$(CORE_C) $(KERNEL_C) $(KERNEL_ASM))
+KERNEL_OBJS := $(call guest_objs,$(CORE_C) $(KERNEL_C) $(GEN_C) $(KERNEL_ASM))
 SUITE_OBJS := $(call guest_objs,$(SUITE_C))
 
 $(O)/guest/%.c.o: %.c $(O)/flags.stamp

@@ -126,8 +126,8 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
     uint8_t *stack = take_pages(&loader, STACK_PAGES);
     jump_fn *jump = place_jump(&loader);
 
-    paging_build(tables, (paddr_t)(uintptr_t)tables, info->kernel_phys,
-                 kernel.size_bytes);
+    handover_paging_build(tables, (paddr_t)(uintptr_t)tables, info->kernel_phys,
+                          kernel.size_bytes);
     leave_boot_services(&loader, info, kernel.size_bytes);
     __asm__ volatile("cli");
     jump(tables, kernel.entry, info, stack + STACK_PAGES * FRAME_SIZE);

@@ -24,8 +24,8 @@ static unsigned slot(uint64_t virt, unsigned shift)
     return (unsigned)(virt >> shift) & 511;
 }
 
-void paging_build(uint64_t (*tables)[512], paddr_t phys, paddr_t kernel_phys,
-                  uint64_t kernel_bytes)
+void handover_paging_build(uint64_t (*tables)[512], paddr_t phys, paddr_t kernel_phys,
+                           uint64_t kernel_bytes)
 {
     const uint64_t rights = ENTRY_PRESENT | ENTRY_WRITE;
     uint64_t blocks = (kernel_bytes + BLOCK_SIZE - 1) / BLOCK_SIZE;

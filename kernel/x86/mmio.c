@@ -210,3 +210,14 @@ const void *mmio_map_table(paddr_t addr, uint64_t size_bytes)
         return NULL;
     return (const void *)(virt + (addr - span.start));
 }
+
+void *mmio_map_memory(paddr_t addr, uint64_t size_bytes)
+{
+    struct region span;
+    uint64_t virt;
+
+    if (frame_span(addr, size_bytes, &span) ||
+        map_fresh(&span, VMM_WRITE | VMM_UNCACHED, &virt))
+        return NULL;
+    return (void *)(virt + (addr - span.start));
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* kernel/power_parse.c: FADT fields by machine kind and table length, the package _S5_ in AML. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/err.h"
+#include "kernel/power_parse.h"
+
+static void put32(uint8_t *at, uint32_t value)
+{
+    memcpy(at, &value, sizeof(value));
+}
+
+static void put64(uint8_t *at, uint64_t value)
+{
+    memcpy(at, &value, sizeof(value));
+}
+
+static void a_pc_has_control_ports(void **state)
+{
+    uint8_t fadt[276] = "FACP";
+    struct power_tables tables;
+
+    (void)state;
+    put32(fadt + 40, 0x7000);
+    put32(fadt + 48, 0xB2);
+    fadt[52] = 2;
+    put32(fadt + 64, 0x604);
+    put32(fadt + 112, 1u << 10);
+    memcpy(fadt + 116, "\x01\x08\x00\x00\xf9\x0c", 6);
+    fadt[128] = 0x0F;
+    power_parse_fadt(fadt, 244, &tables);
+    assert_int_equal(tables.dsdt, 0x7000);
+    assert_true(tables.pm1a_control.is_port);
+    assert_int_equal(tables.pm1a_control.addr, 0x604);
+    assert_int_equal(tables.pm1b_control.addr, 0);
+    assert_int_equal(tables.sleep_control.addr, 0);
+    assert_int_equal(tables.smi_command, 0xB2);
+    assert_int_equal(tables.acpi_enable, 2);
+    assert_true(tables.reset.is_port);
+    assert_int_equal(tables.reset.addr, 0xCF9);
+    assert_int_equal(tables.reset_value, 0x0F);
+
+    put64(fadt + 140, 0x123456000); /* the extended fields win */
+    memcpy(fadt + 172, "\x01\x10\x00\x02\x04\x40", 6);
+    power_parse_fadt(fadt, sizeof(fadt), &tables);
+    assert_int_equal(tables.dsdt, 0x123456000);
+    assert_int_equal(tables.pm1a_control.addr, 0x4004);
+}
+
+static void a_microvm_has_a_sleep_register(void **state)
+{
+    uint8_t fadt[276] = "FACP";
+    struct power_tables tables;
+
+    (void)state;
+    put32(fadt + 64, 0x604);
+    put32(fadt + 112, 1u << 20);
+    fadt[244] = 0;
+    put64(fadt + 248, 0xFEA00200);
+    power_parse_fadt(fadt, sizeof(fadt), &tables);
+    assert_false(tables.sleep_control.is_port);
+    assert_int_equal(tables.sleep_control.addr, 0xFEA00200);
+    assert_int_equal(tables.pm1a_control.addr, 0); /* no fixed hardware to write to */
+    assert_int_equal(tables.reset.addr, 0);        /* not flagged as supported */
+}
+
+static void nonsense_counts_as_absent(void **state)
+{
+    uint8_t fadt[276];
+    struct power_tables tables;
+
+    (void)state;
+    memset(fadt, 0xFF, sizeof(fadt));
+    for (size_t len = 0; len <= sizeof(fadt); len++) {
+        uint8_t *copy = malloc(len ? len : 1);
+
+        memcpy(copy, fadt, len);
+        power_parse_fadt(copy, len, &tables);
+        assert_int_equal(tables.pm1a_control.addr,
+                         0); /* no port beyond 16 bits, no odd space */
+        assert_int_equal(tables.sleep_control.addr, 0);
+        assert_int_equal(tables.reset.addr, 0);
+        assert_int_equal(tables.smi_command, 0);
+        free(copy);
+    }
+}
+
+/* Parse an exact heap copy; returns SLP_TYPa * 16 + SLP_TYPb, or the error. */
+static int s5(const char *aml, size_t len)
+{
+    uint8_t *copy = malloc(len ? len : 1), types[2] = {9, 9};
+    int err;
+
+    memcpy(copy, aml, len);
+    err = power_parse_s5(copy, len, types);
+    free(copy);
+    return err ? err : types[0] * 16 + types[1];
+}
+
+#define S5(aml) s5(aml, sizeof(aml) - 1)
+
+static void the_package_in_its_forms(void **state)
+{
+    (void)state;
+    assert_int_equal(S5("..\x08_S5_\x12\x06\x04\x00\x00\x00\x00"), 0);
+    assert_int_equal(S5("..\x08_S5_\x12\x08\x04\x0a\x05\x0a\x06\x00\x00"), 0x56);
+    assert_int_equal(S5(".\x08\x5c_S5_\x12\x06\x02\x01\x0a\x07"), 0x17);
+    assert_int_equal(S5("\x08_S5_\x12\x47\x00\x02\x0a\x05\x0a\x05"),
+                     0x55);                                     /* two length bytes */
+    assert_int_equal(S5("\x08_S5_\x12\x04\x01\x0a\x05"), 0x55); /* one element */
+    /* A mention that is no package comes first. */
+    assert_int_equal(S5("\x08_S5_\x70\x08_S5_\x12\x06\x02\x0a\x03\x0a\x04"), 0x34);
+}
+
+static void no_package(void **state)
+{
+    (void)state;
+    assert_int_equal(S5(""), -EINVAL);
+    assert_int_equal(S5("_S5_"), -EINVAL);
+    assert_int_equal(S5("._S5_\x12\x06\x02\x00\x00"),
+                     -EINVAL);                             /* not a name definition */
+    assert_int_equal(S5("\x08_S5_\x12\x06\x00"), -EINVAL); /* empty */
+    assert_int_equal(S5("\x08_S5_\x12\x06\x02\x0a\x08\x00"),
+                     -EINVAL); /* above three bits */
+    assert_int_equal(S5("\x08_S5_\x12\x06\x02\x0b\x05\x00"),
+                     -EINVAL); /* a word, not a byte */
+}
+
+static void cut_anywhere(void **state)
+{
+    static const char aml[] = "\x08_S5_\x12\x08\x04\x0a\x05\x0a\x05\x00\x00";
+
+    (void)state;
+    for (size_t len = 0; len <= 12; len++)
+        assert_int_equal(s5(aml, len), len < 12 ? -EINVAL : 0x55);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_pc_has_control_ports),
+        cmocka_unit_test(a_microvm_has_a_sleep_register),
+        cmocka_unit_test(nonsense_counts_as_absent),
+        cmocka_unit_test(the_package_in_its_forms),
+        cmocka_unit_test(no_package),
+        cmocka_unit_test(cut_anywhere),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
