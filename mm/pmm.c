@@ -37,11 +37,11 @@ static int take_block(struct pmm *pmm, const struct pmm_want *want, uint64_t lim
 static uint32_t split_whole(struct pmm *pmm, const struct pmm_want *want, uint64_t limit)
 {
     if (pmm->maps_free < PMM_MAPS_LOW && !pmm->is_growing)
-        pmm_pool_grow(pmm); /* when it cannot, the split below uses what is left */
+        pmm_pool_grow(pmm); /* an error is the caller's to meet: there is no memory */
 
     uint32_t index = find_whole(pmm, want->touched_only, limit);
-    if (index != PMM_INDEX_NONE && pmm_block_split(pmm, index, want->class) != 0)
-        return PMM_INDEX_NONE;
+    if (index != PMM_INDEX_NONE)
+        pmm_block_split(pmm, index, want->class);
     return index;
 }
 
@@ -58,15 +58,15 @@ static uint32_t choose_partial(struct pmm *pmm, const struct pmm_want *want,
     if (index == PMM_INDEX_NONE)
         index = split_whole(pmm, want, limit);
     if (index == PMM_INDEX_NONE && !touched_only) {
-        index = pmm_partial_find(pmm, want->class == PMM_FIXED ? PMM_MOVABLE : PMM_FIXED,
-                                 false, limit);
-        pmm->stats.class_mixes += index != PMM_INDEX_NONE;
+        unsigned other = want->class == PMM_FIXED ? PMM_MOVABLE : PMM_FIXED;
+
+        index = pmm_partial_find(pmm, other, false, limit);
     }
     return index;
 }
 
-static int take_frame(struct pmm *pmm, const struct pmm_want *want, uint64_t limit,
-                      struct pmm_run *out)
+int pmm_frame_take(struct pmm *pmm, const struct pmm_want *want, uint64_t limit,
+                   struct pmm_run *out)
 {
     uint32_t index = choose_partial(pmm, want, limit);
     if (index == PMM_INDEX_NONE)
@@ -92,7 +92,7 @@ int pmm_take(struct pmm *pmm, struct pmm_want want, struct pmm_run *out)
 
     if (!want.keep_reserve ||
         stats->free_frames >= stats->reserve_frames + BIT64(want.order))
-        err = want.order == 0 ? take_frame(pmm, &want, limit, out)
+        err = want.order == 0 ? pmm_frame_take(pmm, &want, limit, out)
                               : take_block(pmm, &want, limit, out);
     if (want.order == 0)
         *(err ? &stats->frame_failures : &stats->frame_allocs) += 1;

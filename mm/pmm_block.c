@@ -6,8 +6,6 @@
  */
 #include "mm/pmm_internal.h"
 
-#include "base/err.h"
-
 static uint64_t first_block(const struct pmm_range *range)
 {
     return range->first >> BLOCK_ORDER;
@@ -120,15 +118,21 @@ void pmm_edit_end(struct pmm *pmm, uint32_t index, unsigned from_list)
         list_push(pmm, index, to_list);
 }
 
-/* Put a whole block in pieces: a free one with all frames free, a taken one with all taken. -ENOMEM
- * when the pool has no map. */
-int pmm_block_split(struct pmm *pmm, uint32_t index, unsigned class)
+/*
+ * Put a whole block in pieces: a free one with all frames free, a taken one with all taken. When the
+ * pool is empty a free block feeds it with its own last frame (of a taken one the caller gives a frame).
+ */
+void pmm_block_split(struct pmm *pmm, uint32_t index, unsigned class)
 {
     struct pmm_block *block = &pmm->blocks[index];
+    uint64_t last = pmm_block_first(pmm, index) + BLOCK_FRAMES - 1;
+    bool feeds_pool = pmm->maps_free == 0;
 
     assert(block->use != BLOCK_PIECES);
-    if (pmm->maps_free == 0)
-        return -ENOMEM;
+    if (feeds_pool) {
+        assert(block->use == BLOCK_FREE);
+        pmm_chunk_add(pmm, last << FRAME_SHIFT, PMM_CHUNK_SLOTS, false);
+    }
 
     unsigned from = pmm_edit_begin(pmm, index);
     block->map = (pmm_map_take(pmm) >> PMM_MAP_SHIFT) & PMM_MAP_MASK;
@@ -140,7 +144,8 @@ int pmm_block_split(struct pmm *pmm, uint32_t index, unsigned class)
     block->class = class & 3;
     pmm_edit_end(pmm, index, from);
     pmm->stats.blocks_split++;
-    return 0;
+    if (feeds_pool)
+        pmm_frames_take(pmm, index, BLOCK_FRAMES - 1, 1, PMM_FIXED);
 }
 
 /* A whole free block that starts below `first_limit`; PMM_INDEX_NONE when there is none. */

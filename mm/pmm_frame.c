@@ -116,7 +116,18 @@ uint32_t pmm_partial_find(const struct pmm *pmm, unsigned class, bool touched_on
     return PMM_INDEX_NONE;
 }
 
-/* Take free frames of a block in pieces. A block with a fixed frame in it is fixed. */
+/* The class of a block that gets a frame of `class`: with a fixed one in it, it is fixed. */
+static void join_class(struct pmm *pmm, struct pmm_block *block, unsigned class)
+{
+    if (block->class == class)
+        return;
+    if (block->class != PMM_CLASS_NONE)
+        pmm->stats.class_mixes++;
+    if (block->class == PMM_CLASS_NONE || class == PMM_FIXED)
+        block->class = class & 3;
+}
+
+/* Take free frames of a block in pieces. */
 void pmm_frames_take(struct pmm *pmm, uint32_t index, unsigned first, unsigned count,
                      unsigned class)
 {
@@ -127,8 +138,7 @@ void pmm_frames_take(struct pmm *pmm, uint32_t index, unsigned first, unsigned c
 
     unsigned from = pmm_edit_begin(pmm, index);
     block->free = (block->free - count) & 1023;
-    if (block->class == PMM_CLASS_NONE || class == PMM_FIXED)
-        block->class = class & 3;
+    join_class(pmm, block, class);
     if (block->free == 0)
         block->state =
             RUN_UNTOUCHED; /* holds no free frame: nothing touched among them */
@@ -147,6 +157,17 @@ static void all_free(struct pmm *pmm, struct pmm_block *block)
     pmm->stats.blocks_rejoined++;
 }
 
+/* The frame becomes pool memory, and the block that was taken whole gets its map from there. */
+static void donate(struct pmm *pmm, uint32_t index, pfn_t pfn)
+{
+    pmm_chunk_add(pmm, pfn_to_paddr(pfn), PMM_CHUNK_SLOTS, false);
+    pmm_block_split(pmm, index, pmm->blocks[index].class);
+
+    unsigned from = pmm_edit_begin(pmm, index);
+    join_class(pmm, &pmm->blocks[index], PMM_FIXED);
+    pmm_edit_end(pmm, index, from);
+}
+
 /*
  * Free one frame. A block that was taken whole and comes back in parts needs a map; when the pool has
  * none, the frame itself becomes pool memory, so that giving cannot fail.
@@ -156,17 +177,14 @@ void pmm_frame_give(struct pmm *pmm, pfn_t pfn, enum run_state state)
     uint32_t index = pmm_block_of(pmm, pfn);
     struct pmm_block *block = &pmm->blocks[index];
     unsigned frame = (unsigned)(pfn.n % BLOCK_FRAMES);
-    bool is_donated = false;
 
     assert(block->use != BLOCK_FREE);
-    if (block->use == BLOCK_TAKEN) {
-        is_donated = pmm->maps_free == 0;
-        if (is_donated)
-            pmm_chunk_add(pmm, pfn_to_paddr(pfn), ~UINT64_C(1), false);
-        pmm_block_split(pmm, index, is_donated ? PMM_FIXED : (unsigned)block->class);
-    }
-    if (is_donated)
+    if (block->use == BLOCK_TAKEN && pmm->maps_free == 0) {
+        donate(pmm, index, pfn);
         return;
+    }
+    if (block->use == BLOCK_TAKEN)
+        pmm_block_split(pmm, index, block->class);
 
     struct pmm_map *map = pmm_map_of(block);
     assert(pmm_map_get(map, frame) && block->free < block->usable);

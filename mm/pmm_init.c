@@ -193,7 +193,7 @@ static struct pmm *lay_out(const struct region *place, const struct layout *at)
     list_init(&pmm->chunks);
     pmm_chunk_add(pmm, place->start, UINT64_MAX << HEAD_SLOTS, true);
     for (uint64_t i = 1; i <= at->chunks; i++)
-        pmm_chunk_add(pmm, place->start + i * FRAME_SIZE, ~UINT64_C(1), true);
+        pmm_chunk_add(pmm, place->start + i * FRAME_SIZE, PMM_CHUNK_SLOTS, true);
     pmm->stats.metadata_bytes = at->total_bytes;
     return pmm;
 }

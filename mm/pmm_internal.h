@@ -72,6 +72,8 @@ struct pmm_chunk {
 };
 _Static_assert(sizeof(struct pmm_chunk) <= PMM_MAP_BYTES, "header fits in a slot");
 
+#define PMM_CHUNK_SLOTS (~UINT64_C(1)) /* of a chunk that is nothing else */
+
 /* A range of RAM without our metadata, as frames; two ranges may share a block. */
 struct pmm_range {
     uint64_t first, past; /* frame numbers */
@@ -117,6 +119,10 @@ static inline unsigned pmm_count_bits(uint64_t word)
     return sum;
 }
 
+/* pmm.c */
+int pmm_frame_take(struct pmm *pmm, const struct pmm_want *want, uint64_t limit,
+                   struct pmm_run *out); /* without counting */
+
 /* pmm_block.c */
 uint32_t pmm_block_of(const struct pmm *pmm,
                       pfn_t pfn); /* asserts that it is RAM of ours */
@@ -125,7 +131,7 @@ uint64_t pmm_block_first(const struct pmm *pmm,
 unsigned pmm_block_list(const struct pmm_block *block);
 unsigned pmm_edit_begin(struct pmm *pmm, uint32_t index);
 void pmm_edit_end(struct pmm *pmm, uint32_t index, unsigned from_list);
-int pmm_block_split(struct pmm *pmm, uint32_t index, unsigned class);
+void pmm_block_split(struct pmm *pmm, uint32_t index, unsigned class);
 uint32_t pmm_whole_find(const struct pmm *pmm, enum run_state state,
                         uint64_t first_limit);
 void pmm_whole_take(struct pmm *pmm, uint32_t index, unsigned class);

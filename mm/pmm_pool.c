@@ -6,7 +6,6 @@
  */
 #include "mm/pmm_internal.h"
 
-#include "base/err.h"
 #include "mm/mmu.h"
 
 static struct pmm_chunk *chunk_of(paddr_t map)
@@ -61,16 +60,16 @@ void pmm_map_give(struct pmm *pmm, paddr_t map)
 /* One chunk more. Not bound by the reserve: the pool is what keeps giving memory back possible. */
 int pmm_pool_grow(struct pmm *pmm)
 {
+    const struct pmm_want want = {.order = 0, .class = PMM_FIXED};
     struct pmm_run run;
 
-    if (pmm->is_growing)
-        return -EBUSY;
+    assert(!pmm->is_growing);
     pmm->is_growing = true;
-    int err = pmm_take(pmm, (struct pmm_want){.order = 0, .class = PMM_FIXED}, &run);
+    int err = pmm_frame_take(pmm, &want, UINT64_MAX, &run);
     pmm->is_growing = false;
     if (err)
         return err;
-    pmm_chunk_add(pmm, pfn_to_paddr(run.pfn), ~UINT64_C(1), false);
+    pmm_chunk_add(pmm, pfn_to_paddr(run.pfn), PMM_CHUNK_SLOTS, false);
     return 0;
 }
 
@@ -88,7 +87,7 @@ static bool pool_shrink(struct pmm *pmm)
     list_remove(&last->link);
     pmm->maps_free -= maps;
     pmm->stats.metadata_bytes -= FRAME_SIZE;
-    pmm_give(pmm, pfn_from_paddr(last->addr), 0, RUN_TOUCHED);
+    pmm_frame_give(pmm, pfn_from_paddr(last->addr), RUN_TOUCHED);
     return true;
 }
 

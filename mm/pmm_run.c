@@ -51,14 +51,13 @@ static int small_run(struct pmm *pmm, unsigned frames, unsigned align, uint64_t 
 
     if (index == PMM_INDEX_NONE)
         index = pmm_whole_find(pmm, RUN_UNTOUCHED, first_limit);
-    if (index != PMM_INDEX_NONE && pmm_block_split(pmm, index, PMM_FIXED) == 0) {
+    if (index != PMM_INDEX_NONE) {
+        pmm_block_split(pmm, index, PMM_FIXED);
         pmm_frames_take(pmm, index, 0, frames, PMM_FIXED);
         *out = pfn_of(pmm_block_first(pmm, index));
         return 0;
     }
-    int err = run_in_class(pmm, PMM_MOVABLE, frames, align, limit, out);
-    pmm->stats.class_mixes += err == 0;
-    return err;
+    return run_in_class(pmm, PMM_MOVABLE, frames, align, limit, out);
 }
 
 /* The first block of `count` whole free ones in a row within the range, its number a multiple of
@@ -83,18 +82,17 @@ static uint32_t blocks_in_row(const struct pmm *pmm, const struct pmm_range *ran
 }
 
 /* Take whole free blocks from `index` on for a run of `frames`: of the last one only what it needs. */
-static int take_row(struct pmm *pmm, uint32_t index, uint64_t frames)
+static void take_row(struct pmm *pmm, uint32_t index, uint64_t frames)
 {
     unsigned rest = (unsigned)(frames % BLOCK_FRAMES);
     uint32_t whole = (uint32_t)(frames / BLOCK_FRAMES);
 
-    if (rest != 0 && pmm_block_split(pmm, index + whole, PMM_FIXED) != 0)
-        return -ENOMEM;
-    if (rest != 0)
+    if (rest != 0) {
+        pmm_block_split(pmm, index + whole, PMM_FIXED);
         pmm_frames_take(pmm, index + whole, 0, rest, PMM_FIXED);
+    }
     for (uint32_t i = 0; i < whole; i++)
         pmm_whole_take(pmm, index + i, PMM_FIXED);
-    return 0;
 }
 
 static int large_run(struct pmm *pmm, uint64_t frames, uint64_t align_frames,
@@ -109,8 +107,9 @@ static int large_run(struct pmm *pmm, uint64_t frames, uint64_t align_frames,
         if (index == PMM_INDEX_NONE)
             continue;
         uint64_t first = pmm_block_first(pmm, index);
-        if (first + frames > limit || take_row(pmm, index, frames) != 0)
+        if (first + frames > limit)
             return -ENOMEM; /* ranges ascend: the next ones lie higher still */
+        take_row(pmm, index, frames);
         *out = pfn_of(first);
         return 0;
     }
@@ -126,7 +125,7 @@ int pmm_take_run(struct pmm *pmm, uint64_t frames, uint64_t align_frames,
     if (frames == 0 || !is_pow2(align_frames))
         return -EINVAL;
     if (pmm->maps_free < PMM_MAPS_LOW)
-        pmm_pool_grow(pmm); /* when it cannot, what is left has to do */
+        pmm_pool_grow(pmm); /* an error is met below: there is no memory */
     if (frames > pmm->stats.free_frames)
         err = -ENOMEM;
     else if (frames < BLOCK_FRAMES && align_frames <= BLOCK_FRAMES)

@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 
+#include <stdlib.h>
 #include <sys/mman.h>
 
 #define WINDOWS_MAX 64
@@ -27,6 +28,8 @@ void model_ram_add(paddr_t start, uint64_t size_bytes)
     assert(window_count < WINDOWS_MAX);
     void *host = mmap(NULL, size_bytes, prot, flags, -1, 0);
     assert(host != MAP_FAILED);
+    madvise(host, size_bytes,
+            MADV_NOHUGEPAGE); /* so that touched memory is counted exactly */
     windows[window_count++] = (struct window){start, size_bytes, host};
 }
 
@@ -56,6 +59,28 @@ paddr_t model_virt_to_phys(const void *ptr)
             return windows[i].start + offset;
     }
     assert_failed("pointer is RAM", __FILE__, __LINE__);
+}
+
+static uint64_t window_touched(const struct window *window)
+{
+    size_t pages = window->size_bytes / FRAME_SIZE;
+    unsigned char *in_core = malloc(pages);
+    uint64_t sum = 0;
+
+    assert(in_core && mincore(window->host, window->size_bytes, in_core) == 0);
+    for (size_t i = 0; i < pages; i++)
+        sum += in_core[i] & 1u ? FRAME_SIZE : 0;
+    free(in_core);
+    return sum;
+}
+
+uint64_t model_ram_touched(void)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < window_count; i++)
+        sum += window_touched(&windows[i]);
+    return sum;
 }
 
 void mmu_flush_page(uint64_t virt)

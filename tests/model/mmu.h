@@ -18,6 +18,9 @@ void model_ram_reset(void);
 /* The inverse of mmu_phys_to_virt(). */
 paddr_t model_virt_to_phys(const void *ptr);
 
+/* Bytes of host memory that the windows have come to use: what was touched. */
+uint64_t model_ram_touched(void);
+
 /* Since the last reset. */
 uint64_t model_page_flushes(void);
 uint64_t model_full_flushes(void);
