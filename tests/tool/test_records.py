@@ -67,10 +67,10 @@ def test_folder_that_cannot_be_made(tmp_path):
 
 
 def test_bar_shows_size_and_target():
-    assert live.bar(100, 100, 100) == "#" * 19 + "|"
-    assert live.bar(0, 0, 100) == "|" + "." * 19
-    assert live.bar(50, 25, 100) == "####|#####.........." 
-    assert live.bar(200, 0, 100) == "|" + "#" * 19
+    assert live.bar(100, 100, 100) == "#" * 15 + "|"
+    assert live.bar(0, 0, 100) == "|" + "." * 15
+    assert live.bar(50, 25, 100) == "###|####........"
+    assert live.bar(200, 0, 100) == "|" + "#" * 15
 
 
 def test_progress_is_plain_when_not_a_terminal():
@@ -80,7 +80,7 @@ def test_progress_is_plain_when_not_a_terminal():
     shown.update(state)
     shown.update(state)  # too early for a second line
     assert stream.getvalue().count("\n") == 1
-    for text in ("shrink", "target   256 MiB", "rss   900 MiB", "1.00 GiB/s", "1.5 s"):
+    for text in ("shrink", "target   256 actual  1024", "rss   900 MiB", "1.00 GiB/s", "1.5 s"):
         assert text in stream.getvalue()
     assert "\r" not in stream.getvalue()
 

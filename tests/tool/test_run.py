@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""`aerostat run` with a pretended QEMU (tests/e2e/fake_qemu.py): the good run, and each way in which
-guest, QEMU, disk or user end it: one clear line, exit status 1, nothing left running."""
+"""`aerostat run` with a pretended QEMU (tests/e2e/fake_qemu.py): the good run, and each way in
+which guest, QEMU, disk or user end it: one clear line, exit status 1, nothing left running."""
 
 import csv
 import json
@@ -18,7 +18,7 @@ from host import scenario
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOOL = ROOT / "tools" / "aerostat"
 FAKE = ROOT / "tests" / "e2e" / "fake_qemu.py"
-PROGRESS = re.compile(r"^\[")
+PROGRESS = re.compile(r"^ *[0-9.]+ s \[")
 
 
 class Run:
@@ -31,8 +31,8 @@ class Run:
         self.command = [TOOL]
 
     def start(self, fake="", *options, **kwargs):
-        argv = [*self.command, "run", "--boot", "pvh", "--memory", "64M", "--accel", "tcg", "--qemu", FAKE,
-                "--image", self.folder / "image", "--out", self.folder / "runs", *options]
+        argv = [*self.command, "run", "--boot", "pvh", "--memory", "64M", "--accel", "tcg",
+                "--qemu", FAKE, "--image", self.folder / "image", "--out", self.folder / "runs", *options]
         env = os.environ | {"FAKE": fake, "TMPDIR": str(self.folder)}
         self.child = subprocess.Popen(argv, env=env, text=True, stdout=subprocess.PIPE,
                                       stderr=subprocess.PIPE, **kwargs)
@@ -59,7 +59,8 @@ class Run:
                 text = entry.read_bytes()
             except OSError:
                 continue
-            if str(self.folder).encode() in text and b"fake_qemu" in text and b"aerostat\0run" not in text:
+            is_tool = b"aerostat\0run" in text
+            if str(self.folder).encode() in text and b"fake_qemu" in text and not is_tool:
                 running.append(entry.parent.name)
         return running + [p.name for p in self.folder.glob("aerostat-*")]
 
@@ -168,7 +169,8 @@ def test_full_disk(run):
     done = subprocess.run(argv, text=True, capture_output=True, timeout=60, check=False)
     lines = [x for x in done.stderr.splitlines() if not PROGRESS.match(x)]
     assert done.returncode == 1
-    assert len(lines) == 1 and re.search("cannot write .*: No space left on device", lines[0]), lines
+    assert len(lines) == 1, lines
+    assert re.search("cannot write .*: No space left on device", lines[0])
     assert run.leftovers() == []
 
 

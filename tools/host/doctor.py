@@ -24,8 +24,10 @@ THP = "/sys/kernel/mm/transparent_hugepage"
 
 
 def add_arguments(parser):
-    parser.add_argument("--build", default="build", metavar="DIR", help="build folder (default build/)")
-    parser.add_argument("--qemu", default="qemu-system-x86_64", metavar="FILE", help="the QEMU to ask")
+    parser.add_argument("--build", default="build", metavar="DIR",
+                        help="build folder (default build/)")
+    parser.add_argument("--qemu", default="qemu-system-x86_64", metavar="FILE",
+                        help="the QEMU to ask")
 
 
 def main(args):
@@ -36,7 +38,8 @@ def main(args):
     missing += [] if (OVMF / "OVMF_CODE_4M.fd").is_file() else ["ovmf"]
     rows = [("KVM for pvh", kvm["pvh"][1]), ("KVM for efi", kvm["efi"][1]),
             ("QEMU", _version(args.qemu)),
-            ("THP", _read(f"{THP}/enabled")), ("THP of shared memory", _read(f"{THP}/shmem_enabled")),
+            ("THP", _read(f"{THP}/enabled")),
+            ("THP of shared memory", _read(f"{THP}/shmem_enabled")),
             ("hugetlb pages", _hugetlb()), ("overcommit", _read("/proc/sys/vm/overcommit_memory")),
             ("/dev/shm free", _free_space("/dev/shm")),
             ("missing", ", ".join(missing) + " (run `make setup`)" if missing else "nothing")]
@@ -64,7 +67,8 @@ def kvm_verdict(boot, build, qemu):
         if verdicts[boot] is None:
             return False, f"no: there is no {IMAGES[boot]} to try it with (run `make`)"
         try:
-            cache.write_text(json.dumps({"boot_id": boot_id, "verdicts": verdicts}), encoding="utf-8")
+            kept = {"boot_id": boot_id, "verdicts": verdicts}
+            cache.write_text(json.dumps(kept), encoding="utf-8")
         except OSError:
             pass  # asked again next time
     return tuple(verdicts[boot])
@@ -105,13 +109,15 @@ def _cpu_flags():
 
 
 def _has_module(name):
-    done = subprocess.run(["/usr/bin/python3", "-c", f"import {name}"], capture_output=True, check=False)
+    done = subprocess.run(["/usr/bin/python3", "-c", f"import {name}"], capture_output=True,
+                          check=False)
     return done.returncode == 0
 
 
 def _version(qemu):
     try:
-        done = subprocess.run([qemu, "--version"], capture_output=True, text=True, timeout=10, check=False)
+        done = subprocess.run([qemu, "--version"], capture_output=True, text=True, timeout=10,
+                              check=False)
         return done.stdout.splitlines()[0]
     except (OSError, subprocess.TimeoutExpired, IndexError):
         return f"{qemu} does not run"

@@ -31,9 +31,3 @@ def parse_size(text):
     if not digits.isdecimal() or int(digits) == 0:
         raise ToolError(f"not a size: {text!r} (write 512M or 1G)")
     return int(digits) * unit
-
-
-def mib(size):
-    """A size for people: "256 MiB", or with one decimal below 100."""
-    value = size / MIB
-    return f"{value:.0f} MiB" if value >= 100 or value == int(value) else f"{value:.1f} MiB"

@@ -5,9 +5,9 @@ import shutil
 import sys
 import time
 
-from .errors import GIB, mib
+from .errors import GIB, MIB
 
-WIDTH = 20
+WIDTH = 16
 REDRAW = 0.1  # seconds between redraws on a terminal
 PLAIN = 1.0  # and between plain lines
 
@@ -58,11 +58,12 @@ class Live:
 def progress_line(state):
     """The text: bar of what the guest has, then the figures."""
     rate = state.get("rate") or 0
-    parts = [f"[{bar(state['actual'], state['target'], state['memory'])}]",
-             f"{state['phase']:<10}", f"target {mib(state['target']):>9}",
-             f"actual {mib(state['actual']):>9}", f"rss {mib(state['rss']):>9}",
-             f"{rate / GIB:5.2f} GiB/s" if rate else " " * 11, f"{state['t_s']:6.1f} s"]
-    return " ".join(parts)
+    parts = [f"{state['t_s']:6.1f} s",
+             f"[{bar(state['actual'], state['target'], state['memory'])}]",
+             f"{state['phase']:<10}",
+             f"target {state['target'] / MIB:5.0f} actual {state['actual'] / MIB:5.0f}",
+             f"rss {state['rss'] / MIB:5.0f} MiB", f"{rate / GIB:5.2f} GiB/s" if rate else ""]
+    return " ".join(parts).rstrip()
 
 
 def bar(actual, target, memory):

@@ -115,7 +115,8 @@ def _phases(axes, samples):
 
 def _frame(figure, axes, samples, folder):
     axes.set_xlim(samples[0]["t_s"], samples[-1]["t_s"])
-    axes.set_ylim(0, max(max(row["actual_bytes"], row["rss_bytes"]) for row in samples) / MIB * 1.06)
+    top = max(max(row["actual_bytes"], row["rss_bytes"]) for row in samples) / MIB
+    axes.set_ylim(0, top * 1.06)
     axes.set_xlabel("seconds since QEMU's start")
     axes.set_ylabel("MiB")
     axes.grid(axis="y", color="#d1d5db", linewidth=0.6, zorder=1)

@@ -230,8 +230,9 @@ class Guest:
                 if self.seen == since:
                     self.check_alive()
             elif left <= 0:
-                raise ToolError(f"the guest is silent: no {what or 'answer'} within {timeout:g} s"
-                                + (f" (last line: {self.last_line[:120]})" if self.last_line else ""))
+                last = f" (last line: {self.last_line[:120]})" if self.last_line else ""
+                raise ToolError(
+                    f"the guest is silent: no {what or 'answer'} within {timeout:g} s{last}")
 
     def events_since(self, number):
         """(events after number `number`, the number to ask with next time)."""
@@ -243,7 +244,8 @@ class Guest:
         """Send a command and wait for the event that answers it."""
         since = self.seen
         self.send(line)
-        return self.wait_for(lambda event: event.has(**words), timeout, since, f"answer to `{line}`")
+        return self.wait_for(lambda event: event.has(**words), timeout, since,
+                             f"answer to `{line}`")
 
     def _copy_variables(self):
         source = OVMF / "OVMF_VARS_4M.fd"
