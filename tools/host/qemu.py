@@ -195,7 +195,7 @@ class Guest:
         raise ToolError(f"the guest died ({how}): {said or self.last_line}")
 
     def cause_of(self, problem):
-        """A broken monitor connection mostly means that QEMU has ended: then that is the error."""
+        """A broken connection mostly means that QEMU has ended: then that is the error."""
         try:
             self.process.wait(0.5)
             self.check_alive()
@@ -210,8 +210,8 @@ class Guest:
         try:
             self.serial.sendall(line.encode() + b"\n")
         except OSError as error:
-            self.check_alive()
-            raise ToolError(f"cannot write to the guest's serial port: {error}") from None
+            problem = ToolError(f"cannot write to the guest's serial port: {error}")
+            raise self.cause_of(problem) from None
 
     def wait_for(self, match, timeout, since=0, what=None):
         """The first event after number `since` that `match` accepts. Raises when it is late."""
