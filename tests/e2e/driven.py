@@ -6,6 +6,7 @@ import time
 from host.host_memory import PAGE, cpu_seconds, overlap
 
 READY_TIMEOUT = {"pvh": 20, "efi": 90}
+KERNEL_SWING = 128 << 10  # frame maps and page sets of blocks in pieces come and go
 SEEN_EVENTS = []  # of every guest of this session: compared with docs/events.md at the end
 
 
@@ -15,6 +16,7 @@ class Driven:
     def __init__(self, guest, case):
         self.guest, self.case, self.qmp = guest, case, guest.qmp
         self.memory = case.memory
+        self.kernel_bytes = None
 
     def wait_ready(self, since=0):
         event = self.guest.wait_for(lambda e: e.has(event="ready"),
@@ -25,11 +27,16 @@ class Driven:
     def events(self, since=0, **words):
         return [e for e in self.guest.events_since(since)[0] if e.has(**words)]
 
-    def mem(self):
-        """The answer to `mem`, after checking that every frame is counted once."""
-        event = self.guest.ask("mem", event="mem")
+    def mem(self, command="mem"):
+        """The answer to `mem`, after checking that every frame is counted once: the states add up
+        to the total, and what is nobody else's stays the little the kernel has always had."""
+        event = self.guest.ask(command, event="mem")
         states = ("free", "filled", "ballooned", "kernel")
         assert sum(event.number(state) for state in states) == event.number("total"), event
+        kernel = event.number("kernel")
+        if self.kernel_bytes is None:
+            self.kernel_bytes = kernel
+        assert self.kernel_bytes - KERNEL_SWING <= kernel <= self.kernel_bytes + KERNEL_SWING, event
         return event
 
     def fill_and_free(self, part="80%"):

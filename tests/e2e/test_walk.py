@@ -16,6 +16,7 @@ UNTOUCHED_SECONDS = 5
 @pytest.mark.parametrize("case, steps", WALKS, ids=[case.name for case, _ in WALKS])
 def test_walk(boot, rng, case, steps):
     with boot(case) as guest:
+        guest.mem()
         guest.fill_and_free()
         for _ in range(steps):
             target = rng.randrange(LOW // PAGE, case.memory // PAGE + 1) * PAGE
@@ -27,7 +28,7 @@ def test_walk(boot, rng, case, steps):
         check_untouched(guest)
         guest.go_to(case.memory)
         assert guest.map() == []
-        assert guest.mem().number("ballooned") == 0
+        assert guest.mem("mem check").number("ballooned") == 0
 
 
 def check_untouched(guest):

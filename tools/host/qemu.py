@@ -71,6 +71,7 @@ def command(spec, folder, ram_path=None):
     argv += ["-chardev", f"socket,id=serial,path={folder}/serial.sock", "-serial",
              "chardev:serial", "-chardev", f"socket,id=qmp,path={folder}/qmp.sock",
              "-mon", "chardev=qmp,mode=control"]
+    argv += spec.extra  # first: bridges come before what is plugged into them
     if spec.balloon:
         argv += ["-device", f"{spec.balloon},id={BALLOON_ID}"]
     if spec.debug_exit:
@@ -80,8 +81,7 @@ def command(spec, folder, ram_path=None):
         argv += ["-append", spec.config] if spec.config else []
     else:
         argv += _efi_arguments(spec, folder)
-    argv += [] if spec.reboot else ["-no-reboot"]
-    return argv + list(spec.extra)
+    return argv + ([] if spec.reboot else ["-no-reboot"])
 
 
 def _efi_arguments(spec, folder):
