@@ -19,13 +19,10 @@ static void complain(struct balloon_host *host, const char *what)
 /* A reset ends all: what was told is the guest's again. */
 static void notice_reset(struct balloon_host *host, const struct virtio_model *m)
 {
-    struct guest_frames *g = host->guest;
-
+    guest_notice_reset(host->guest);
     if (host->resets_seen == m->resets)
         return;
     host->resets_seen = m->resets;
-    memset(g->host_has, 0, sizeof(g->host_has));
-    g->told = 0;
     host->has_kept[0] = host->has_kept[1] = false;
     host->has_stats = false;
     host->stats_answers = 0;
@@ -189,6 +186,7 @@ void balloon_rig_init(struct balloon_rig *r, uint64_t features, uint64_t frames)
     memset(r, 0, sizeof(*r));
     rig_init(&r->v, features);
     guest_frames_init(&r->guest, &r->v.hal, 0, frames, 0);
+    r->guest.resets = &r->v.model.resets;
     r->host.guest = &r->guest;
     r->host.hal = &r->v.hal;
     r->host.request_ns = 300 * NS_PER_US;

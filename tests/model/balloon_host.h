@@ -40,6 +40,8 @@ struct guest_frames {
     uint64_t free, driver, told;  /* how many of each */
     uint64_t takes, take_fail_at; /* the n-th run_take() fails, from 1; 0: none */
     int64_t accounted;
+    const unsigned *resets; /* of the device: a reset ends what the host has */
+    unsigned resets_seen;
     unsigned misuse; /* `complaint` names the last */
     const char *complaint;
     uint64_t oom_events;
@@ -51,6 +53,8 @@ void guest_frames_init(struct guest_frames *g, struct hal_model *hal, uint64_t b
 /* The guest takes `count` free frames for itself, lowest first, and touches them / gives them back. */
 uint64_t guest_use(struct guest_frames *g, uint64_t count);
 void guest_unuse(struct guest_frames *g, uint64_t count);
+/* Has the device been reset since the last look? Then the host has nothing any more. */
+bool guest_notice_reset(struct guest_frames *g);
 /* Count again and compare with the running figures; asserts (cmocka). */
 void guest_check(const struct guest_frames *g);
 

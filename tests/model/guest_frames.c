@@ -51,12 +51,23 @@ static int run_take(void *ctx, unsigned order, struct run_want want, pfn_t *out,
     return -ENOMEM;
 }
 
+bool guest_notice_reset(struct guest_frames *g)
+{
+    if (!g->resets || *g->resets == g->resets_seen)
+        return false;
+    g->resets_seen = *g->resets;
+    memset(g->host_has, 0, sizeof(g->host_has));
+    g->told = 0;
+    return true;
+}
+
 static void run_give(void *ctx, pfn_t first, unsigned order, enum run_state state)
 {
     struct guest_frames *g = guest_of_hal;
     uint64_t frames = UINT64_C(1) << order;
 
     (void)ctx;
+    guest_notice_reset(g);
     for (uint64_t at = first.n - g->base, n = frames; n > 0; at++, n--) {
         if (at >= g->count || g->owner[at] != FRAME_DRIVER) {
             complain(g, "given back what was not taken");

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Negotiation and queue numbers of the hosts there are: QEMU, Firecracker, Cloud Hypervisor, crosvm old
+ * and new, and some that make no sense (R-V-03..06, R-V-15, R-V-16). */
+#include "base/err.h"
+#include "drivers/virtio/balloon_internal.h"
+#include "tests/model/balloon_host.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#define NO     VIRTIO_BALLOON_NO_QUEUE
+#define STATS  BIT64(VIRTIO_BALLOON_F_STATS_VQ)
+#define HINT   BIT64(VIRTIO_BALLOON_F_FREE_PAGE_HINT)
+#define REPORT BIT64(VIRTIO_BALLOON_F_REPORTING)
+#define WS     BIT64(VIRTIO_BALLOON_F_CROSVM_WS)
+#define V1     BIT64(VIRTIO_F_VERSION_1)
+
+static struct balloon_rig r;
+
+static const struct profile {
+    const char *name;
+    uint64_t offered;
+    uint16_t sizes[VIRTIO_MAX_QUEUES];      /* what the device has, by index */
+    uint16_t number[VIRTIO_BALLOON_QUEUES]; /* where each is */
+    uint64_t dropped;
+} profiles[] = {
+    {"QEMU", STATS, {128, 128, 128}, {0, 1, 2, NO, NO}, 0},
+    {"QEMU, reporting", STATS | REPORT, {128, 128, 128, 32}, {0, 1, 2, NO, 3}, 0},
+    {"QEMU, both", STATS | HINT | REPORT, {128, 128, 128, 1024, 32}, {0, 1, 2, 3, 4}, 0},
+    {"Firecracker, reporting", REPORT, {256, 256, 256}, {0, 1, NO, NO, 2}, 0},
+    {"Firecracker, hint and reporting",
+     HINT | REPORT,
+     {256, 256, 256, 256},
+     {0, 1, NO, 2, 3},
+     0},
+    {"Cloud Hypervisor", REPORT, {128, 128, 32}, {0, 1, NO, NO, 2}, 0},
+    {"crosvm, dense", STATS | REPORT, {128, 128, 128, 128}, {0, 1, 2, NO, 3}, 0},
+    {"crosvm, dense, working set",
+     STATS | REPORT | WS,
+     {128, 128, 128, 128, 128, 128},
+     {0, 1, 2, NO, 3},
+     0},
+    {"crosvm, by the letter",
+     STATS | REPORT,
+     {128, 128, 128, 0, 128},
+     {0, 1, 2, NO, 4},
+     0},
+    {"by the letter, all queues",
+     REPORT,
+     {128, 128, 128, 128, 128},
+     {0, 1, NO, NO, 4},
+     0},
+    {"nothing optional", 0, {16, 16}, {0, 1, NO, NO, NO}, 0},
+    {"reporting without a queue",
+     STATS | REPORT,
+     {128, 128, 128},
+     {0, 1, 2, NO, NO},
+     REPORT},
+    {"everything without queues",
+     STATS | HINT | REPORT,
+     {128, 128},
+     {0, 1, NO, NO, NO},
+     STATS | HINT | REPORT},
+};
+
+static void queues_are_found_where_each_host_has_them(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LEN(profiles); i++) {
+        const struct profile *p = &profiles[i];
+        uint16_t index[VIRTIO_BALLOON_QUEUES];
+        uint64_t accepted = p->offered & ~WS;
+
+        print_message("%s\n", p->name);
+        assert_int_equal(vb_number_queues(p->offered, accepted, p->sizes, index),
+                         p->dropped);
+        for (unsigned q = 0; q < VIRTIO_BALLOON_QUEUES; q++)
+            assert_int_equal(index[q], p->number[q]);
+    }
+}
+
+static void attach_to(const struct profile *p)
+{
+    balloon_rig_init(&r, p->offered | V1, 4096);
+    balloon_rig_queues(&r, p->number);
+    for (unsigned i = 0; i < VIRTIO_MAX_QUEUES; i++) {
+        r.v.model.queues[i].max = r.v.model.queues[i].size = p->sizes[i];
+        if (p->sizes[i])
+            r.v.model.num_queues = (uint16_t)(i + 1);
+    }
+    assert_int_equal(balloon_rig_attach(&r), 0);
+}
+
+static void every_profile_moves_and_enables_exactly_its_queues(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LEN(profiles); i++) {
+        const struct profile *p = &profiles[i];
+
+        attach_to(p);
+        for (unsigned q = 0; q < VIRTIO_MAX_QUEUES; q++) {
+            bool is_wanted = false;
+
+            for (unsigned n = 0; n < VIRTIO_BALLOON_QUEUES; n++)
+                is_wanted |= p->number[n] == q;
+            assert_int_equal(r.v.model.queues[q].enabled, is_wanted); /* R-V-05 */
+        }
+        assert_int_equal(r.v.model.accepted & (STATS | HINT | REPORT),
+                         p->offered & (STATS | HINT | REPORT) & ~p->dropped);
+        balloon_rig_target(&r, 777);
+        balloon_rig_settle(&r);
+        assert_int_equal(r.host.actual, 777);
+        balloon_rig_end(&r);
+    }
+}
+
+static void unknown_and_contested_bits_are_never_accepted(void **state)
+{
+    (void)state;
+    balloon_rig_init(&r, UINT64_MAX & ~(HINT | REPORT), 4096);
+    assert_int_equal(balloon_rig_attach(&r), 0);
+    assert_int_equal(r.v.model.accepted,
+                     STATS | V1 | BIT64(VIRTIO_BALLOON_F_MUST_TELL_HOST) |
+                         BIT64(VIRTIO_BALLOON_F_DEFLATE_ON_OOM) |
+                         BIT64(VIRTIO_F_INDIRECT_DESC) | BIT64(VIRTIO_F_EVENT_IDX));
+    balloon_rig_end(&r);
+}
+
+static void a_host_that_insists_on_translation_is_refused(void **state)
+{
+    (void)state;
+    balloon_rig_init(&r, BALLOON_FEATURES | BIT64(VIRTIO_F_ACCESS_PLATFORM), 4096);
+    r.v.model.insists = BIT64(VIRTIO_F_ACCESS_PLATFORM);
+    assert_int_equal(balloon_rig_attach(&r), -ENOTSUP);
+    assert_int_equal(r.v.model.status, 0); /* left reset */
+    r.vb = NULL;
+    balloon_rig_end(&r);
+}
+
+static void a_hint_ring_of_one_entry_is_done_without(void **state)
+{
+    (void)state;
+    balloon_rig_init(&r, BALLOON_FEATURES | HINT, 4096);
+    r.v.model.queues[3].max = r.v.model.queues[3].size = 1;
+    assert_int_equal(balloon_rig_attach(&r), 0);
+    assert_int_equal(r.v.model.accepted & HINT, 0);
+    balloon_rig_target(&r, 10);
+    balloon_rig_settle(&r);
+    balloon_rig_end(&r);
+}
+
+static void the_target_in_another_unit_of_memory_is_clamped(void **state)
+{
+    (void)state;
+    balloon_rig_init(&r, BALLOON_FEATURES, 4096);
+    assert_int_equal(balloon_rig_attach(&r), 0);
+    for (uint32_t bit = 0; bit < 32; bit++) {
+        balloon_rig_target(&r, (uint32_t)BIT64(bit) + (uint32_t)rand() % 3);
+        balloon_rig_run(&r, 200 * NS_PER_MS);
+        balloon_rig_check(&r);
+        assert_true(r.host.actual <= 4096);
+    }
+    assert_int_equal(balloon_rig_status(&r).target_pages, 4096);
+    balloon_rig_end(&r);
+}
+
+static void frames_the_device_cannot_name_are_not_chosen(void **state)
+{
+    (void)state;
+    balloon_rig_init(&r, BALLOON_FEATURES, 4096);
+    r.guest.base =
+        (UINT64_C(1) << 32) - 1024; /* 1024 frames below 16 TiB, the rest above */
+    assert_int_equal(balloon_rig_attach(&r), 0);
+    balloon_rig_target(&r, 3000);
+    balloon_rig_run(&r, NS_PER_S);
+    balloon_rig_check(&r);
+    assert_int_equal(r.host.actual, 1024);
+    balloon_rig_end(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(queues_are_found_where_each_host_has_them),
+        cmocka_unit_test(every_profile_moves_and_enables_exactly_its_queues),
+        cmocka_unit_test(unknown_and_contested_bits_are_never_accepted),
+        cmocka_unit_test(a_host_that_insists_on_translation_is_refused),
+        cmocka_unit_test(a_hint_ring_of_one_entry_is_done_without),
+        cmocka_unit_test(the_target_in_another_unit_of_memory_is_clamped),
+        cmocka_unit_test(frames_the_device_cannot_name_are_not_chosen),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
