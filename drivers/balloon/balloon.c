@@ -196,6 +196,11 @@ void balloon_return_all(struct balloon *b)
     balloon_abandon(b);
 }
 
+void balloon_forget(struct balloon *b)
+{
+    b->inflating.frames = b->inflating.run_count = 0;
+}
+
 void balloon_memory_freed(struct balloon *b)
 {
     pacing_retry_now(&b->pacing);

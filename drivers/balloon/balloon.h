@@ -123,6 +123,9 @@ void balloon_return_all(struct balloon *b);
  * for stay in `inflating`, because it may still discard them (R-H-10). */
 void balloon_abandon(struct balloon *b);
 
+/* After balloon_abandon(): give those up for ever, so that balloon_fini() may follow. */
+void balloon_forget(struct balloon *b);
+
 /* Memory became free: a waiting inflation tries again at once (R-X-04). */
 void balloon_memory_freed(struct balloon *b);
 

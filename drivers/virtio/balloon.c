@@ -70,14 +70,6 @@ static struct virtio_balloon *allocate(const struct balloon_hal *hal)
     return vb;
 }
 
-static void release(struct virtio_balloon *vb)
-{
-    const struct balloon_hal *hal = vb->hal;
-
-    hal->dma_free(hal->ctx, &vb->shared_mem);
-    hal->mem_free(hal->ctx, vb, sizeof(*vb));
-}
-
 int virtio_balloon_attach(const struct virtio_transport *transport,
                           const struct balloon_hal *hal,
                           const struct virtio_balloon_opts *opts,
@@ -98,7 +90,8 @@ int virtio_balloon_attach(const struct virtio_transport *transport,
     if (err) {
         virtio_fini(&vb->dev);
         balloon_fini(&vb->core);
-        release(vb);
+        hal->dma_free(hal->ctx, &vb->shared_mem);
+        hal->mem_free(hal->ctx, vb, sizeof(*vb));
         return err;
     }
     hal->wake(hal->ctx);
@@ -305,11 +298,15 @@ void virtio_balloon_detach(struct virtio_balloon *vb)
 void virtio_balloon_destroy(struct virtio_balloon *vb)
 {
     assert(!vb_is_running(vb) && vb->state != VIRTIO_BALLOON_RESETTING);
+    const struct balloon_hal *hal = vb->hal;
+
     virtio_fini(&vb->dev);
     if (vb->state == VIRTIO_BALLOON_DEAD)
-        return; /* it may still read the shared frame */
+        balloon_forget(&vb->core); /* the shared frame stays too: it may still read it */
+    else
+        hal->dma_free(hal->ctx, &vb->shared_mem);
     balloon_fini(&vb->core);
-    release(vb);
+    hal->mem_free(hal->ctx, vb, sizeof(*vb));
 }
 
 void virtio_balloon_memory_freed(struct virtio_balloon *vb)

@@ -141,7 +141,8 @@ static void a_dead_device_keeps_what_it_was_last_told(void **state)
     virtio_balloon_destroy(r.vb);
     r.vb = NULL;
     r.v.model.lies.reset_hangs = false;
-    assert_true(rig_end(&r.v) > 0); /* rings and frames stay with it */
+    assert_int_equal(r.v.hal.mem_live, 0);
+    assert_true(rig_end(&r.v) > 0); /* its rings and the shared frame stay with it */
 }
 
 /* ---- lies in the rings ---- */
