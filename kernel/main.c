@@ -4,8 +4,10 @@
 #include "kernel/clock.h"
 #include "kernel/config.h"
 #include "kernel/console.h"
+#include "kernel/drivers.h"
 #include "kernel/event.h"
 #include "kernel/framebuffer.h"
+#include "kernel/hal.h"
 #include "kernel/irq.h"
 #include "kernel/log.h"
 #include "kernel/memory.h"
@@ -70,6 +72,8 @@ static _Noreturn void run(void)
     framebuffer_start();  /* drawn by a task from now on */
     announce();
     cpu_irq_enable();
+    hal_init(memory_pmm(), memory_heap());
+    drivers_start(); /* scan the buses, attach what is known */
     event_emit("event=ready");
     task_loop();
 }
