@@ -12,12 +12,14 @@
 #include "kernel/console.h"
 #include "kernel/glyphs.h"
 #include "kernel/log.h"
+#include "kernel/memory.h"
 #include "kernel/status_page.h"
 #include "kernel/timer.h"
 #include "kernel/x86/mmio.h"
 
-#define SIDE_MAX       16384 /* pixels; no screen is larger */
-#define DRAW_PERIOD_NS (50 * NS_PER_MS)
+#define SIDE_MAX          16384 /* pixels; no screen is larger */
+#define DRAW_PERIOD_NS    (50 * NS_PER_MS)
+#define REFRESH_PERIOD_NS NS_PER_S
 
 /* Ink and paper of the title, the head and the list; grey or symmetric, so red and blue may swap. */
 #define TITLE_INK   0x101010
@@ -117,11 +119,13 @@ static void take_text(const char *text, size_t len)
         flush();
 }
 
-/* At most once a period: a wake in between arms the timer, which wakes again. */
+/* At most once a period: a wake in between arms the timer, which wakes again. When nothing is printed,
+ * once a second for the time and the free memory. */
 static void draw_step(void *ctx)
 {
     static uint64_t drawn_ns; /* this task's own */
     uint64_t now = clock_ns();
+    struct pmm_stats stats;
 
     (void)ctx;
     if (now - drawn_ns < DRAW_PERIOD_NS) {
@@ -129,7 +133,10 @@ static void draw_step(void *ctx)
         return;
     }
     drawn_ns = now;
-    timer_set(&draw_timer, TIMER_NEVER);
+    timer_set(&draw_timer, now + REFRESH_PERIOD_NS);
+    pmm_stats(memory_pmm(), &stats);
+    status_page_set_state(&screen.page, now, memory_total_bytes(),
+                          stats.free_frames * FRAME_SIZE);
     flush();
 }
 

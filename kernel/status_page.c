@@ -114,8 +114,11 @@ void status_page_init(struct status_page *page, unsigned cols, unsigned rows)
     draw_head(page);
 }
 
-void status_page_set_memory(struct status_page *page, uint64_t total, uint64_t free)
+void status_page_set_state(struct status_page *page, uint64_t time_ns, uint64_t total,
+                           uint64_t free)
 {
+    if (time_ns > page->time_ns)
+        page->time_ns = time_ns;
     page->has_memory = total >= FRAME_SIZE;
     page->total = page->has_memory ? total : 0;
     page->free = free;
@@ -155,13 +158,13 @@ static bool find_number(const char *line, const char *key, uint64_t *out)
 /* Over at least RATE_WINDOW_NS, so that two events in a row do not make it jump. */
 static void update_rate(struct status_page *page)
 {
-    uint64_t passed = page->time_ns - page->rate_since_ns;
+    uint64_t passed = page->event_ns - page->rate_since_ns;
     int64_t moved = (int64_t)(page->actual - page->rate_since_actual);
 
     if (passed < RATE_WINDOW_NS)
         return;
     page->rate = moved * 1000 / (int64_t)(passed / NS_PER_MS);
-    page->rate_since_ns = page->time_ns;
+    page->rate_since_ns = page->event_ns;
     page->rate_since_actual = page->actual;
 }
 
@@ -171,12 +174,14 @@ static bool read_event(struct status_page *page, const char *line)
     uint64_t time, target, actual, total, free;
 
     /* Times that run backwards and sizes beyond the address space are nonsense: listed, not used. */
-    if (!find_number(line, "t", &time) || time < page->time_ns)
+    if (!find_number(line, "t", &time) || time < page->event_ns)
         return false;
-    page->time_ns = time;
+    page->event_ns = time;
+    if (time > page->time_ns)
+        page->time_ns = time;
     if (find_number(line, "total", &total) && find_number(line, "free", &free) &&
         total < UINT64_C(1) << 52)
-        status_page_set_memory(page, total, free);
+        status_page_set_state(page, time, total, free);
     if (!find_number(line, "target", &target) || !find_number(line, "actual", &actual) ||
         target >= UINT64_C(1) << 40 || actual >= UINT64_C(1) << 40)
         return false;

@@ -26,7 +26,7 @@ struct status_page {
 
     /* From the last events; sizes in bytes. */
     bool has_balloon, has_memory;
-    uint64_t time_ns, target, actual, total, free;
+    uint64_t time_ns, event_ns, target, actual, total, free;
     uint64_t rate_since_ns,
         rate_since_actual; /* where the present rate is counted from */
     int64_t rate;          /* bytes per second, positive: the balloon grows */
@@ -38,5 +38,6 @@ void status_page_init(struct status_page *page, unsigned cols, unsigned rows);
 /* Text as it goes to a console. Whole lines appear when their newline arrives. */
 void status_page_feed(struct status_page *page, const char *text, size_t len);
 
-/* The state of memory, when the kernel has it at hand. */
-void status_page_set_memory(struct status_page *page, uint64_t total, uint64_t free);
+/* What the kernel knows without being told by a line: time and memory. */
+void status_page_set_state(struct status_page *page, uint64_t time_ns, uint64_t total,
+                           uint64_t free);

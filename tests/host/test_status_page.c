@@ -87,8 +87,8 @@ static void memory_and_bar(void **state)
     assert_int_equal(page.cells[4][2 + 76 / 4], '=');
     assert_int_equal(page.cells[4][2 + 76 / 2], '.');
     assert_int_equal(page.cells[4][78], ']');
-    status_page_set_memory(&page, 0, 0); /* must not divide by it */
-    status_page_set_memory(&page, 4096, UINT64_MAX);
+    status_page_set_state(&page, 7, 0, 0); /* must not divide by it */
+    status_page_set_state(&page, 7, 4096, UINT64_MAX);
 }
 
 static void nonsense_is_listed_and_not_believed(void **state)
