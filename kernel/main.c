@@ -2,6 +2,7 @@
 /* The boot order, as a commented list: the table of contents of the system. */
 #include "kernel/acpi.h"
 #include "kernel/clock.h"
+#include "kernel/command.h"
 #include "kernel/config.h"
 #include "kernel/console.h"
 #include "kernel/drivers.h"
@@ -12,9 +13,11 @@
 #include "kernel/log.h"
 #include "kernel/memory.h"
 #include "kernel/power.h"
+#include "kernel/suites.h"
 #include "kernel/task.h"
 #include "kernel/timer.h"
 #include "kernel/x86/cpu.h"
+#include "kernel/x86/cpu_brand.h"
 #include "kernel/x86/paging.h"
 #include "kernel/x86/trap.h"
 
@@ -44,37 +47,56 @@ static void apply_log_settings(void)
     framebuffer_select(all || config_has_word("console", "fb"));
 }
 
-static void announce(void)
+static void report(void)
 {
     struct pmm_stats stats;
+    char brand[CPU_BRAND_BYTES];
 
     pmm_stats(memory_pmm(), &stats);
+    cpu_brand(brand);
+    log_info("paging: on: %s; %llu leaves are writable and executable", paging_features(),
+             (unsigned long long)paging_count_wx());
     event_emit(
         "event=boot version=1 front=%s kernel_phys=0x%llx mem_total=%llu metadata=%llu "
-        "page_tables=%llu tsc_khz=%llu clock=%s wx=%llu",
+        "page_tables=%llu tsc_khz=%llu clock=%s cpu=\"%s\"",
         front_name(), (unsigned long long)boot.kernel_phys,
         (unsigned long long)memory_total_bytes(),
         (unsigned long long)stats.metadata_bytes,
         (unsigned long long)paging_table_bytes(), (unsigned long long)clock_tsc_khz(),
-        clock_source(), (unsigned long long)paging_count_wx());
+        clock_source(), brand);
+}
+
+/* Before each sleep. */
+static void do_chores(void)
+{
+    static uint32_t nmi_logged;
+    uint32_t nmi_count = trap_nmi_count();
+
+    pmm_refill(memory_pmm()); /* when it fails the next sleep tries again */
+    if (nmi_count != nmi_logged)
+        log_warn("trap: NMI, %u since boot", nmi_count);
+    nmi_logged = nmi_count;
 }
 
 /* On the final tables and the main stack. */
 static _Noreturn void run(void)
 {
-    memory_start(); /* every RAM range to the allocator */
-    framebuffer_resume();
+    memory_start();       /* every RAM range to the allocator */
+    framebuffer_resume(); /* the screen again */
     acpi_init(boot.rsdp); /* tables, mapped on request */
     power_init(&boot);    /* the ways out */
     irq_init();           /* LAPIC, IOAPICs; all masked */
     clock_init();         /* TSC against the best reference there is */
     timer_start();        /* deadlines */
     framebuffer_start();  /* drawn by a task from now on */
-    announce();
+    report();             /* event=boot */
     cpu_irq_enable();
     hal_init(memory_pmm(), memory_heap());
-    drivers_start(); /* scan the buses, attach what is known */
+    drivers_start(); /* buses, balloon */
+    suites_run();    /* the test image ends here */
+    command_start(); /* the setting `run`, then lines from the console */
     event_emit("event=ready");
+    task_on_idle(do_chores);
     task_loop();
 }
 

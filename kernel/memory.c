@@ -47,6 +47,11 @@ uint64_t memory_total_bytes(void)
     return memory.total_bytes;
 }
 
+uint64_t memory_early_bytes(void)
+{
+    return memory.early.end - memory.early.start;
+}
+
 bool memory_is_ram(paddr_t start, uint64_t size_bytes)
 {
     for (size_t i = 0; i < memory.ram.count; i++) {

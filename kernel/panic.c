@@ -4,7 +4,9 @@
  * allocation, no tasks, no interrupts; a panic inside a panic goes straight to the way out.
  */
 #include "kernel/panic.h"
+#include "kernel/config.h"
 #include "kernel/console.h"
+#include "kernel/event.h"
 #include "kernel/format.h"
 #include "kernel/framebuffer.h"
 #include "kernel/power.h"
@@ -39,6 +41,19 @@ static void say(const char *prefix, const char *fmt, va_list args)
     console_write(line, len);
 }
 
+/* The same for programs; quotes would end the word. */
+static void emit(const char *fmt, va_list args)
+{
+    char reason[160];
+
+    format_v(reason, sizeof(reason), fmt, args);
+    for (char *at = reason; *at; at++) {
+        if (*at == '"')
+            *at = '\'';
+    }
+    event_emit("event=panic reason=\"%s\"", reason);
+}
+
 static void begin(void)
 {
     cpu_irq_disable();
@@ -46,6 +61,17 @@ static void begin(void)
         power_test_exit(EXIT_PANIC);
     panicking = true;
     framebuffer_draw_at_once();
+}
+
+/* As the setting `panic` says; a test exit, where there is one, goes before. */
+static _Noreturn void leave(void)
+{
+    power_test_status(EXIT_PANIC);
+    if (config_is("panic", "halt"))
+        cpu_halt();
+    if (config_is("panic", "reboot"))
+        power_reboot();
+    power_off();
 }
 
 void panic_print(const char *fmt, ...)
@@ -65,17 +91,21 @@ void panic(const char *fmt, ...)
     va_start(args, fmt);
     say("panic: ", fmt, args);
     va_end(args);
+    va_start(args, fmt);
+    emit(fmt, args);
+    va_end(args);
     trap_print_backtrace((uint64_t)__builtin_return_address(0),
                          *(const uint64_t *)__builtin_frame_address(0));
-    power_test_exit(EXIT_PANIC);
+    leave();
 }
 
 void panic_in_trap(const struct trap_frame *frame)
 {
     begin();
     trap_print(frame);
+    event_emit("event=panic reason=\"%s\"", trap_name(frame));
     trap_print_backtrace(frame->rip, frame->rbp);
-    power_test_exit(EXIT_PANIC);
+    leave();
 }
 
 void boot_refuse(const char *fmt, ...)

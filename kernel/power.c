@@ -201,9 +201,14 @@ void power_reboot(void)
     reset_by_ports();
 }
 
+void power_test_status(unsigned status)
+{
+    io_out32(PORT_TEST_EXIT, status);
+}
+
 void power_test_exit(unsigned status)
 {
     disable_interrupts();
-    io_out32(PORT_TEST_EXIT, status);
+    power_test_status(status);
     power_off();
 }

@@ -13,5 +13,8 @@ void power_init(const struct boot_info *info);
 _Noreturn void power_off(void);
 _Noreturn void power_reboot(void);
 
+/* Report `status` to isa-debug-exit at 0x501 (QEMU exits with status<<1|1); returns when there is none. */
+void power_test_status(unsigned status);
+
 /* End a test run: isa-debug-exit at 0x501 with `status` (QEMU exits with status<<1|1), else power off. */
 _Noreturn void power_test_exit(unsigned status);

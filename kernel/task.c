@@ -13,6 +13,13 @@
 
 static struct list queue = {&queue, &queue}; /* changed with interrupts off */
 
+static void (*chores)(void);
+
+void task_on_idle(void (*fn)(void))
+{
+    chores = fn;
+}
+
 void task_add(struct task *task)
 {
     assert(task->run && task->name);
@@ -48,6 +55,8 @@ static struct task *next_task(void)
 
 static void sleep_if_idle(void)
 {
+    if (chores)
+        chores();
     cpu_irq_disable();
     if (list_is_empty(&queue) && timer_arm_next())
         cpu_idle();

@@ -24,5 +24,8 @@ void task_add(struct task *task);
 /* Run it as soon as nothing more urgent is pending. Any context, ISRs included. */
 void task_wake(struct task *task);
 
+/* Called each time before the CPU goes to sleep: small chores. Boot context. */
+void task_on_idle(void (*chores)(void));
+
 /* Run what is pending; sleep when nothing is. Never returns. */
 _Noreturn void task_loop(void);

@@ -72,6 +72,11 @@ void lapic_timer_start(uint32_t ticks)
     lapic_regs_timer_start(&lapic, ticks);
 }
 
+void lapic_self_nmi(void)
+{
+    lapic_regs_self_nmi(&lapic);
+}
+
 uint32_t lapic_timer_left(void)
 {
     return lapic_regs_timer_left(&lapic);

@@ -20,3 +20,6 @@ bool lapic_is_x2apic(void);
 void lapic_eoi(void);
 void lapic_timer_start(uint32_t ticks);
 uint32_t lapic_timer_left(void);
+
+/* Send this CPU an NMI: tests. */
+void lapic_self_nmi(void);

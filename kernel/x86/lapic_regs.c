@@ -11,6 +11,7 @@ enum lapic_reg {
     LAPIC_TASK_PRIORITY = 0x80,
     LAPIC_EOI = 0xB0,
     LAPIC_SPURIOUS = 0xF0,
+    LAPIC_COMMAND = 0x300,
     LAPIC_LVT_TIMER = 0x320,
     LAPIC_LVT_PERF = 0x340,
     LAPIC_LVT_LINT0 = 0x350,
@@ -21,10 +22,11 @@ enum lapic_reg {
     LAPIC_TIMER_DIVIDE = 0x3E0,
 };
 
-#define SPURIOUS_ENABLE BIT32(8)
-#define LVT_MASKED      BIT32(16)
-#define LVT_NMI         (UINT32_C(4) << 8)
-#define DIVIDE_BY_1     UINT32_C(0xB)
+#define SPURIOUS_ENABLE  BIT32(8)
+#define LVT_MASKED       BIT32(16)
+#define LVT_NMI          (UINT32_C(4) << 8)
+#define COMMAND_SELF_NMI (UINT32_C(1) << 18 | UINT32_C(1) << 14 | UINT32_C(4) << 8)
+#define DIVIDE_BY_1      UINT32_C(0xB)
 
 static uint32_t get(const struct lapic *lapic, enum lapic_reg reg)
 {
@@ -74,4 +76,10 @@ void lapic_regs_timer_start(const struct lapic *lapic, uint32_t ticks)
 uint32_t lapic_regs_timer_left(const struct lapic *lapic)
 {
     return get(lapic, LAPIC_TIMER_CURRENT);
+}
+
+/* To itself by shorthand, so that no destination is needed and one write does on both interfaces. */
+void lapic_regs_self_nmi(const struct lapic *lapic)
+{
+    set(lapic, LAPIC_COMMAND, COMMAND_SELF_NMI);
 }

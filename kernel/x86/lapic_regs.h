@@ -32,3 +32,6 @@ void lapic_regs_eoi(const struct lapic *lapic);
 /* Count down from `ticks` and raise the timer vector at 0; 0 stops it. */
 void lapic_regs_timer_start(const struct lapic *lapic, uint32_t ticks);
 uint32_t lapic_regs_timer_left(const struct lapic *lapic);
+
+/* Send this CPU an NMI. */
+void lapic_regs_self_nmi(const struct lapic *lapic);

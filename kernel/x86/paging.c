@@ -33,6 +33,7 @@ _Noreturn void paging_switch(paddr_t root, uint64_t stack_top, void (*next)(void
 
 static struct {
     struct vmm vmm;
+    paddr_t image_phys;
     char features[40];
 } paging;
 
@@ -121,9 +122,19 @@ static uint64_t stack_top(unsigned slot)
     return STACK_BASE + (slot + 1) * STACK_SLOT;
 }
 
-static int map_stack(unsigned slot, uint64_t size_bytes)
+uint64_t paging_stack_bottom(unsigned slot)
 {
-    for (uint64_t at = stack_top(slot) - size_bytes; at < stack_top(slot);
+    return stack_top(slot) - (slot == STACK_MAIN ? STACK_MAIN_BYTES : STACK_TRAP_BYTES);
+}
+
+paddr_t paging_image_phys(void)
+{
+    return paging.image_phys;
+}
+
+static int map_stack(unsigned slot)
+{
+    for (uint64_t at = paging_stack_bottom(slot); at < stack_top(slot);
          at += FRAME_SIZE) {
         paddr_t frame;
         int err = paging.vmm.source.take(paging.vmm.source.ctx, &frame);
@@ -138,10 +149,10 @@ static int map_stack(unsigned slot, uint64_t size_bytes)
 
 static int map_stacks(void)
 {
-    int err = map_stack(STACK_MAIN, STACK_MAIN_BYTES);
+    int err = 0;
 
-    for (unsigned slot = 0; !err && slot < STACK_COUNT; slot++)
-        err = map_stack(slot, STACK_TRAP_BYTES);
+    for (unsigned slot = 0; !err && slot <= STACK_MAIN; slot++)
+        err = map_stack(slot);
     return err;
 }
 
@@ -150,6 +161,7 @@ int paging_build(const struct region_set *ram, paddr_t kernel_phys,
 {
     int err = vmm_init(&paging.vmm, early, enable_features());
 
+    paging.image_phys = kernel_phys;
     for (size_t i = 0; !err && i < ram->count; i++) {
         const struct region *it = &ram->items[i];
 

@@ -27,6 +27,12 @@ int paging_build(const struct region_set *ram, paddr_t kernel_phys,
 /* Load them and go on in next() on the main stack. */
 _Noreturn void paging_enter(void (*next)(void));
 
+/* The lowest address of a stack: enum trap_stack, STACK_COUNT for the main one. */
+uint64_t paging_stack_bottom(unsigned slot);
+
+/* Where the image lies. */
+paddr_t paging_image_phys(void);
+
 /* From here on tables come from `source`. */
 void paging_use(struct vmm_source source);
 

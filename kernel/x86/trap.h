@@ -47,6 +47,9 @@ void trap_use_stacks(const uint64_t tops[STACK_COUNT]);
 /* Who takes the vectors from VECTOR_PIC on; isr level. Before interrupts are enabled. */
 void trap_on_interrupt(void (*handler)(unsigned vector));
 
+/* "page fault" */
+const char *trap_name(const struct trap_frame *frame);
+
 /* For panics, by panic_print(): what the exception was, all registers, the way that led to `rip`. */
 void trap_print(const struct trap_frame *frame);
 void trap_print_backtrace(uint64_t rip, uint64_t rbp);

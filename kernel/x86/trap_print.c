@@ -51,16 +51,20 @@ static void print_page_fault(const struct trap_frame *frame)
     panic_print("panic: page fault: %s of %016llx, %s", access, (ull)cpu_read_cr2(), why);
 }
 
-void trap_print(const struct trap_frame *frame)
+const char *trap_name(const struct trap_frame *frame)
 {
     const char *name = frame->vector < TRAP_COUNT ? names[frame->vector] : NULL;
 
+    return name ? name : "reserved exception";
+}
+
+void trap_print(const struct trap_frame *frame)
+{
     if (frame->vector == TRAP_PAGE_FAULT)
         print_page_fault(frame);
     else
         panic_print("panic: %s (vector %llu, error %llx)",
-                    name ? name : "reserved exception", (ull)frame->vector,
-                    (ull)frame->error);
+                    trap_name(frame), (ull)frame->vector, (ull)frame->error);
 
     panic_print("  rax %016llx rbx %016llx rcx %016llx", (ull)frame->rax, (ull)frame->rbx,
                 (ull)frame->rcx);

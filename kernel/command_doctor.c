@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The commands doctor and stats: what the kernel knows about its own health. */
+#include "kernel/clock.h"
+#include "kernel/command.h"
+#include "kernel/console.h"
+#include "kernel/drivers.h"
+#include "kernel/event.h"
+#include "kernel/irq.h"
+#include "kernel/log.h"
+#include "kernel/memory.h"
+#include "kernel/x86/paging.h"
+#include "kernel/x86/trap.h"
+
+#include "base/err.h"
+
+typedef unsigned long long ull;
+
+static const char *verdict(bool is_well)
+{
+    return is_well ? "ok" : "NOT OK";
+}
+
+void command_doctor(int argc, char **argv)
+{
+    struct irq_stats irq;
+    uint64_t wx = paging_count_wx();
+    bool has_clock = clock_tsc_khz() != 0;
+
+    (void)argc;
+    (void)argv;
+    irq_stats(&irq);
+    pmm_check(memory_pmm()); /* panics when it is not well */
+    log_info("doctor: %s: clock, TSC at %llu kHz by %s", verdict(has_clock),
+             (ull)clock_tsc_khz(), clock_source());
+    log_info("doctor: %s: interrupts, %s, %u IOAPICs, %u lines masked after a storm",
+             verdict(irq.lines_masked == 0), irq_is_polled() ? "polled by setting" : "on",
+             irq.ioapics, irq.lines_masked);
+    log_info("doctor: %s: protection, %llu leaves writable and executable, on: %s",
+             verdict(wx == 0), (ull)wx, paging_features());
+    log_info("doctor: ok: memory, the books agree");
+    log_info("doctor: ok: console input by %s", console_input_mode());
+    event_emit("event=doctor wx=%llu lines_masked=%u irq=%s input=%s clock=%s nmi=%u",
+               (ull)wx, irq.lines_masked, irq_is_polled() ? "poll" : "auto",
+               console_input_mode(), clock_source(), trap_nmi_count());
+}
+
+void command_stats(int argc, char **argv)
+{
+    struct irq_stats irq;
+    struct pmm_stats pmm;
+
+    (void)argc;
+    (void)argv;
+    irq_stats(&irq);
+    pmm_stats(memory_pmm(), &pmm);
+    event_emit(
+        "event=stats irq_device=%llu irq_timer=%llu irq_unclaimed=%llu irq_spurious=%llu "
+        "nmi=%u frame_allocs=%llu frame_frees=%llu frame_failures=%llu block_allocs=%llu "
+        "block_frees=%llu block_failures=%llu blocks_split=%llu blocks_rejoined=%llu",
+        (ull)irq.device, (ull)irq.timer, (ull)irq.unclaimed, (ull)irq.spurious,
+        trap_nmi_count(), (ull)pmm.frame_allocs, (ull)pmm.frame_frees,
+        (ull)pmm.frame_failures, (ull)pmm.block_allocs, (ull)pmm.block_frees,
+        (ull)pmm.block_failures, (ull)pmm.blocks_split, (ull)pmm.blocks_rejoined);
+    int err = drivers_balloon_stats();
+    if (err && err != -ENODEV)
+        command_error("stats", "balloon: %s", err_name(err));
+}
