@@ -6,7 +6,7 @@ CORE_C := $(wildcard mm/*.c drivers/balloon/*.c drivers/bus/*.c drivers/virtio/*
 LIB_C := $(filter drivers/%,$(CORE_C))
 KERNEL_C := $(wildcard boot/pvh/*.c kernel/*.c kernel/x86/*.c)
 KERNEL_ASM := $(wildcard boot/pvh/*.asm kernel/x86/*.asm drivers/vmware/*.asm)
-SUITE_C := $(wildcard tests/guest/*.c)
+SUITE_C := $(wildcard tests/guest/*.c) bench/micro/pmm_recipe.c
 
 # Kernel and boot files without machine access: also compiled for the host, so that cmocka tests them.
 PURE_C := $(wildcard $(addprefix kernel/,format.c config_parse.c config_keys.c fwcfg_parse.c power_parse.c acpi_parse.c madt.c mcfg.c smbios_parse.c \

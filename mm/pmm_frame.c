@@ -23,8 +23,6 @@ static uint64_t word_mask(unsigned word, unsigned first, unsigned count)
     unsigned low = word * 64, past = first + count;
     uint64_t mask = UINT64_MAX;
 
-    if (past <= low || first >= low + 64)
-        return 0;
     if (first > low)
         mask &= UINT64_MAX << (first - low);
     if (past < low + 64)
@@ -32,15 +30,16 @@ static uint64_t word_mask(unsigned word, unsigned first, unsigned count)
     return mask;
 }
 
+/* `count` is not 0 in these. */
 void pmm_map_set(struct pmm_map *map, unsigned first, unsigned count)
 {
-    for (unsigned i = 0; i < PMM_MAP_WORDS; i++)
+    for (unsigned i = first / 64; i <= (first + count - 1) / 64; i++)
         map->words[i] |= word_mask(i, first, count);
 }
 
 void pmm_map_clear(struct pmm_map *map, unsigned first, unsigned count)
 {
-    for (unsigned i = 0; i < PMM_MAP_WORDS; i++)
+    for (unsigned i = first / 64; i <= (first + count - 1) / 64; i++)
         map->words[i] &= ~word_mask(i, first, count);
 }
 
