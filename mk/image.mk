@@ -8,8 +8,8 @@ EFI_ASM := $(filter-out boot/efi/kernel_blob.asm,$(wildcard boot/efi/*.asm))
 EFI_OBJS := $(patsubst %,$(O)/efi/%.o,$(EFI_C) $(EFI_ASM) boot/efi/kernel_blob.asm)
 
 # The firmware calls us and is called with the Microsoft convention; -fpic because it loads us anywhere.
-EFI_CFLAGS := $(C_COMMON) -isystem /usr/include/efi -isystem /usr/include/efi/x86_64 \
-              -DGNU_EFI_USE_MS_ABI -ffreestanding -fpic -fshort-wchar -mno-red-zone \
+EFI_HEADERS := -isystem /usr/include/efi -isystem /usr/include/efi/x86_64 -DGNU_EFI_USE_MS_ABI
+EFI_CFLAGS := $(C_COMMON) $(EFI_HEADERS) -ffreestanding -fpic -fshort-wchar -mno-red-zone \
               -mgeneral-regs-only -fno-stack-protector -fno-asynchronous-unwind-tables \
               -fvisibility=hidden
 EFI_LDFLAGS := -nostdlib -shared -Bsymbolic -znocombreloc -z noexecstack --build-id=none \
@@ -23,6 +23,9 @@ $(O)/efi/%.c.o: %.c $(O)/flags-efi.stamp
 	@mkdir -p $(@D)
 	$(call say,EFICC,$<)
 	$(Q)$(EFI_CC) $(EFI_CFLAGS) -c $< -o $@
+
+# On the host a test plays the firmware.
+$(HOST_OUT)/boot/efi/leave.c.o $(HOST_OUT)/tests/host/test_efi_leave.c.o: HOST_CFLAGS += $(EFI_HEADERS)
 
 $(O)/efi/%.asm.o: %.asm
 	@mkdir -p $(@D)
@@ -40,7 +43,7 @@ $(O)/efi/loader.so: $(EFI_OBJS)
 
 $(O)/BOOTX64.EFI: $(O)/efi/loader.so tools/pe-nx
 	$(call say,PE,$@)
-	$(Q)$(OBJCOPY) -w $(addprefix -j ,$(EFI_SECTIONS)) --target efi-app-x86_64 $< $@
+	$(Q)$(OBJCOPY) --strip-all -w $(addprefix -j ,$(EFI_SECTIONS)) --target efi-app-x86_64 $< $@
 	$(Q)$(PYTHON) tools/pe-nx $@
 
 # What a user edits; next to the loader on the ESP.

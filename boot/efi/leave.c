@@ -4,7 +4,8 @@
  * (a timer event is enough) makes the key stale, so both calls are repeated a few times. Once it was
  * called only GetMemoryMap() is allowed (UEFI 2.10, 7.4.6): the buffer has room to spare from the start.
  */
-#include "boot/efi/loader.h"
+#include "boot/efi/leave.h"
+
 #include "boot/efi/memory_map.h"
 
 #define ATTEMPTS 8

@@ -38,11 +38,6 @@ void read_conf(const struct loader *loader, struct boot_info *info);
 /* tables.c: ACPI, SMBIOS, framebuffer and system table into *info. */
 void find_tables(const struct loader *loader, struct boot_info *info);
 
-/* leave.c: ExitBootServices(), with the memory map in info->mem. Nothing of the firmware but its
- * runtime services may be used afterwards. The kernel occupies [kernel_phys, + kernel_bytes). */
-void leave_boot_services(const struct loader *loader, struct boot_info *info,
-                         uint64_t kernel_bytes);
-
 static inline UINTN pages_for(uint64_t size_bytes)
 {
     return (UINTN)((size_bytes + FRAME_SIZE - 1) / FRAME_SIZE);

@@ -4,6 +4,7 @@
  * firmware and jumps. The kernel's ELF is part of our own file (kernel_blob.asm). Each step is a call
  * in efi_main(), in order.
  */
+#include "boot/efi/leave.h"
 #include "boot/efi/load_elf.h"
 #include "boot/efi/load_options.h"
 #include "boot/efi/loader.h"
