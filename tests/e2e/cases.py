@@ -24,7 +24,7 @@ class Case:
     extra: tuple = ()
 
 
-# Boots, attaches (or not) and idles. All of them idle together, while clock and CPU use are measured.
+# Boots, attaches (or not) and idles. All idle together while clock and CPU use are measured.
 BOOTS = (
     Case("q35"),
     Case("q35-poll", config="irq=poll"),

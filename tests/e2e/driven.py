@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A booted guest with the questions the end-to-end cases ask, each checking what must always hold."""
+"""A booted guest and the questions the cases ask it, each checking what must always hold."""
 
 import time
 
