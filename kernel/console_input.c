@@ -10,6 +10,7 @@
 #include "kernel/irq.h"
 #include "kernel/timer.h"
 #include "kernel/uart.h"
+#include "kernel/x86/cpu.h"
 
 #include "base/units.h"
 
@@ -19,7 +20,7 @@
 #define LINE_SIZE 256
 #define BURST_NS  NS_PER_MS /* polled input looks again so soon while bytes come */
 
-/* The ISR (or the poll) writes `head` and the bytes, the task `tail`. */
+/* The ISR and receive_all() write `head` and the bytes, the task `tail`. */
 static struct {
     char ring[RING_SIZE];
     volatile uint32_t head, tail;
@@ -37,10 +38,12 @@ const char *console_input_mode(void)
     return input.is_polled ? "poll" : "irq";
 }
 
-/* Bytes that do not fit stay in the UART, whose sender then waits. */
+/* Bytes that do not fit stay in the UART, whose sender then waits. The task calls this too: never
+ * both at once, or bytes would be lost and `head` step back. */
 static bool receive_all(void)
 {
     bool got_any = false;
+    uint64_t flags = cpu_irq_save();
 
     while (input.head - input.tail < RING_SIZE) {
         int c = uart_receive();
@@ -51,6 +54,7 @@ static bool receive_all(void)
         input.head++;
         got_any = true;
     }
+    cpu_irq_restore(flags);
     return got_any;
 }
 
