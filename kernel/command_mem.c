@@ -35,7 +35,7 @@ struct filled {
 };
 
 static struct {
-    enum { IDLE, FILLING, FREEING } job;
+    enum job { IDLE, FILLING, FREEING } job;
     paddr_t first; /* 0: nothing filled */
     uint64_t filled_bytes;
     uint64_t wanted_bytes, done_bytes, lost_pages; /* of the job */
@@ -50,7 +50,7 @@ bool command_mem_is_busy(void)
     return state.job != IDLE;
 }
 
-static void start_job(int job)
+static void start_job(enum job job)
 {
     if (!state.task.run) {
         state.task = (struct task){.run = run, .name = "fill"};
