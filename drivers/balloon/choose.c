@@ -66,6 +66,10 @@ static void use_fill(struct balloon *b, uint32_t wanted)
     b->fill.frames -= part.frames;
 }
 
+/*
+ * In both directions a block begins with a batch of its own, so that it is told in two halves and the
+ * allocator gives and gets it whole; the batch before it may be short.
+ */
 uint32_t balloon_choose_inflate(struct balloon *b, uint32_t frames, uint64_t now_ns)
 {
     struct balloon_batch *batch = &b->inflating;
@@ -76,11 +80,14 @@ uint32_t balloon_choose_inflate(struct balloon *b, uint32_t frames, uint64_t now
     assert(batch->frames == 0 && frames <= BALLOON_BATCH);
     while (batch->frames < frames && choice < ARRAY_LEN(choices)) {
         uint64_t missing = b->target - balloon_size(b) - batch->frames;
+        bool is_block = choices[choice].order == BLOCK_ORDER;
 
         if (b->fill.frames) {
             use_fill(b, frames - batch->frames);
-        } else if (choices[choice].order == BLOCK_ORDER && missing < BLOCK_FRAMES) {
+        } else if (is_block && missing < BLOCK_FRAMES) {
             choice++; /* the target is met to the frame, R-X-09 */
+        } else if (is_block && batch->frames) {
+            return batch->frames;
         } else if (!take(b, choice, &run, &state)) {
             choice++;
         } else if (run.frames == 1) {
@@ -106,7 +113,10 @@ uint32_t balloon_choose_deflate(struct balloon *b, uint32_t frames)
 
     assert(batch->frames == 0 && frames <= BALLOON_BATCH);
     while (batch->frames < frames &&
-           page_set_take(&b->held, frames - batch->frames, &run))
+           page_set_take(&b->held, frames - batch->frames, &run)) {
         batch_add(batch, run);
+        if (b->held.whole && !b->held.window.frames)
+            break;
+    }
     return batch->frames;
 }

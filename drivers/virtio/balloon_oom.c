@@ -31,7 +31,8 @@ static uint64_t deflate_now(struct virtio_balloon *vb, uint64_t wanted)
     if (vb->deflate.is_open)
         frames += wait_deflate(vb, deadline);
     while (frames < wanted && vb_is_running(vb) &&
-           balloon_choose_deflate(&vb->core, VB_BATCH_FRAMES) &&
+           balloon_choose_deflate(&vb->core,
+                                  (uint32_t)min_u64(wanted - frames, VB_BATCH_FRAMES)) &&
            vb_send(vb, &vb->deflate))
         frames += wait_deflate(vb, deadline);
     return frames;
@@ -45,7 +46,9 @@ uint64_t virtio_balloon_oom(struct virtio_balloon *vb, uint64_t frames)
         return 0;
     vb->in_step = true;
     uint64_t given = balloon_oom_begin(&vb->core);
-    uint64_t wanted = given < frames ? frames - given : 0;
+    uint64_t missing = given < frames ? frames - given : 0;
+    uint64_t held = balloon_size(&vb->core);
+    uint64_t wanted = align_up(min_u64(missing, held), VB_BATCH_FRAMES);
     uint64_t deflated = deflate_now(vb, wanted);
 
     balloon_oom_end(&vb->core, deflated, vb->now_ns);
