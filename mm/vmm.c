@@ -34,14 +34,13 @@ static bool is_canonical(uint64_t virt)
     return virt >> 47 == 0 || virt >> 47 == 0x1FFFF;
 }
 
-static bool is_range_valid(const struct vmm *vmm, uint64_t virt, uint64_t size_bytes)
+static bool is_range_valid(uint64_t virt, uint64_t size_bytes)
 {
     uint64_t last = virt + size_bytes - 1;
-    bool is_upper = virt >> 63;
 
     return virt % FRAME_SIZE == 0 && size_bytes % FRAME_SIZE == 0 && size_bytes != 0 &&
            last > virt && is_canonical(virt) && is_canonical(last) &&
-           is_upper == (bool)(last >> 63) && !(is_upper && vmm->is_upper_shared);
+           virt >> 63 == last >> 63;
 }
 
 /* The bits of a leaf but its address. */
@@ -111,10 +110,8 @@ int vmm_init(struct vmm *vmm, struct vmm_source source, unsigned cpu)
 static void free_tables(struct vmm *vmm, paddr_t frame, unsigned level)
 {
     const uint64_t *table = mmu_phys_to_virt(frame);
-    bool is_shared = level == VMM_ROOT_LEVEL && vmm->is_upper_shared;
-    unsigned count = is_shared ? VMM_UPPER_FIRST : VMM_TABLE_LENGTH;
 
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = 0; i < VMM_TABLE_LENGTH; i++) {
         if (entry_is_table(table[i], level))
             free_tables(vmm, table[i] & ENTRY_ADDR, level - 1);
     }
@@ -205,7 +202,7 @@ int vmm_map(struct vmm *vmm, uint64_t virt, paddr_t phys, uint64_t size_bytes,
     uint64_t *root = mmu_phys_to_virt(vmm->root);
     struct flush flush = {0};
 
-    if (!is_range_valid(vmm, virt, size_bytes) || phys % FRAME_SIZE != 0 ||
+    if (!is_range_valid(virt, size_bytes) || phys % FRAME_SIZE != 0 ||
         phys >= BIT64(52) || size_bytes > BIT64(52) - phys)
         return -EINVAL;
 
@@ -267,7 +264,7 @@ int vmm_unmap(struct vmm *vmm, uint64_t virt, uint64_t size_bytes)
     uint64_t *root = mmu_phys_to_virt(vmm->root);
     struct flush flush = {0};
 
-    if (!is_range_valid(vmm, virt, size_bytes))
+    if (!is_range_valid(virt, size_bytes))
         return -EINVAL;
     int err = split_ends(vmm, virt, size_bytes);
     if (err)
@@ -315,7 +312,7 @@ int vmm_protect(struct vmm *vmm, uint64_t virt, uint64_t size_bytes, unsigned fl
     uint64_t last = virt + size_bytes - 1;
     struct flush flush = {0};
 
-    if (!is_range_valid(vmm, virt, size_bytes) || !is_all_mapped(vmm, virt, last))
+    if (!is_range_valid(virt, size_bytes) || !is_all_mapped(vmm, virt, last))
         return -EINVAL;
     int err = split_ends(vmm, virt, size_bytes);
     if (err)
@@ -323,16 +320,4 @@ int vmm_protect(struct vmm *vmm, uint64_t virt, uint64_t size_bytes, unsigned fl
     protect_range(vmm, root, VMM_ROOT_LEVEL, virt, last, flags, &flush);
     flush_end(&flush);
     return 0;
-}
-
-void vmm_share_upper(struct vmm *vmm, const struct vmm *owner)
-{
-    uint64_t *to = mmu_phys_to_virt(vmm->root);
-    const uint64_t *from = mmu_phys_to_virt(owner->root);
-
-    for (unsigned i = VMM_UPPER_FIRST; i < VMM_TABLE_LENGTH; i++) {
-        assert(to[i] == 0 || vmm->is_upper_shared);
-        to[i] = from[i];
-    }
-    vmm->is_upper_shared = true;
 }

@@ -2,10 +2,9 @@
 /*
  * Page tables: 4 levels, leaves of 4 KiB, 2 MiB and, where the CPU has them, 1 GiB.
  *
- *     struct vmm_pmm frames = {.pmm = pmm};
  *     struct vmm vmm;
  *
- *     vmm_init(&vmm, vmm_source_of(&frames), VMM_CPU_NX);
+ *     vmm_init(&vmm, source, VMM_CPU_NX);
  *     vmm_map(&vmm, DIRECT_MAP_BASE, 0, 4 * GIB, VMM_WRITE | VMM_GLOBAL);
  *     ... load vmm.root into CR3 ...
  *
@@ -19,7 +18,6 @@
 #pragma once
 
 #include "base/units.h"
-#include "mm/pmm.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -45,20 +43,11 @@ struct vmm_source {
     void (*give)(void *ctx, paddr_t frame);
 };
 
-/* A source on the frame allocator; `frames` stays alive as long as the tables. */
-struct vmm_pmm {
-    struct pmm *pmm;
-    uint64_t
-        pfn_limit; /* tables lie below it; 0: anywhere. For the time before all RAM is mapped. */
-};
-struct vmm_source vmm_source_of(struct vmm_pmm *frames);
-
 struct vmm {
     paddr_t root;          /* for CR3 */
     uint64_t table_frames; /* frames taken for tables now, the root included */
     struct vmm_source source;
-    unsigned cpu;         /* enum vmm_cpu */
-    bool is_upper_shared; /* the upper half belongs to another vmm */
+    unsigned cpu; /* enum vmm_cpu */
 };
 
 struct vmm_leaf {
@@ -94,10 +83,3 @@ bool vmm_lookup(const struct vmm *vmm, uint64_t virt, struct vmm_leaf *out);
 /* Call `fn` for each leaf, by ascending address. It must not change the tables. */
 typedef void vmm_leaf_fn(void *ctx, const struct vmm_leaf *leaf);
 void vmm_walk(const struct vmm *vmm, vmm_leaf_fn *fn, void *ctx);
-
-/*
- * Let `vmm` see the upper half of `owner` (the kernel) as it is now, for a second address space that is
- * loaded for a short time. `vmm` refuses changes there (-EINVAL); walks leave it out; fini spares it.
- * Top-level entries that `owner` gets later are not seen.
- */
-void vmm_share_upper(struct vmm *vmm, const struct vmm *owner);

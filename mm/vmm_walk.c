@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Reading page tables: one address, all leaves. Also the usual source of table frames. */
+/* Reading page tables: one address, all leaves. */
 #include "mm/vmm.h"
 
-#include "base/err.h"
 #include "mm/vmm_entry.h"
 
 static struct vmm_leaf leaf_of(uint64_t entry, unsigned level, uint64_t virt)
@@ -37,10 +36,10 @@ bool vmm_lookup(const struct vmm *vmm, uint64_t virt, struct vmm_leaf *out)
     }
 }
 
-static void walk_table(const uint64_t *table, unsigned level, unsigned count,
-                       uint64_t virt, vmm_leaf_fn *fn, void *ctx)
+static void walk_table(const uint64_t *table, unsigned level, uint64_t virt,
+                       vmm_leaf_fn *fn, void *ctx)
 {
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = 0; i < VMM_TABLE_LENGTH; i++) {
         uint64_t at = virt + i * level_bytes(level);
 
         if (level == VMM_ROOT_LEVEL && i >= VMM_UPPER_FIRST)
@@ -50,39 +49,12 @@ static void walk_table(const uint64_t *table, unsigned level, unsigned count,
 
             fn(ctx, &leaf);
         } else if (table[i] != 0) {
-            walk_table(entry_table(table[i]), level - 1, VMM_TABLE_LENGTH, at, fn, ctx);
+            walk_table(entry_table(table[i]), level - 1, at, fn, ctx);
         }
     }
 }
 
 void vmm_walk(const struct vmm *vmm, vmm_leaf_fn *fn, void *ctx)
 {
-    unsigned count = vmm->is_upper_shared ? VMM_UPPER_FIRST : VMM_TABLE_LENGTH;
-
-    walk_table(mmu_phys_to_virt(vmm->root), VMM_ROOT_LEVEL, count, 0, fn, ctx);
-}
-
-static int take_from_pmm(void *ctx, paddr_t *out)
-{
-    struct vmm_pmm *frames = ctx;
-    struct pmm_want want = {.class = PMM_FIXED, .pfn_limit = frames->pfn_limit};
-    struct pmm_run run;
-    int err = pmm_take(frames->pmm, want, &run);
-
-    if (err)
-        return err;
-    *out = pfn_to_paddr(run.pfn);
-    return 0;
-}
-
-static void give_to_pmm(void *ctx, paddr_t frame)
-{
-    struct vmm_pmm *frames = ctx;
-
-    pmm_give(frames->pmm, pfn_from_paddr(frame), 0, RUN_TOUCHED);
-}
-
-struct vmm_source vmm_source_of(struct vmm_pmm *frames)
-{
-    return (struct vmm_source){.ctx = frames, .take = take_from_pmm, .give = give_to_pmm};
+    walk_table(mmu_phys_to_virt(vmm->root), VMM_ROOT_LEVEL, 0, fn, ctx);
 }

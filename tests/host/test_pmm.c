@@ -207,6 +207,32 @@ static void bounds_at_64_gib(void **state)
     free(taken);
 }
 
+/* The per-GiB bounds hold where whole frames do not matter; below, one more for the head and one for
+ * rounding. */
+static void bounds_of_smaller_machines(void **state)
+{
+    static const uint64_t sizes[] = {8 * MIB, 16 * MIB, 64 * MIB, 256 * MIB, 511 * MIB,
+                                     1 * GIB, 2 * GIB,  3 * GIB,  4 * GIB,   16 * GIB};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+        struct region_set ram = RAM({0x1000, 0x9f000}, {0x240000, 0x240000 + sizes[i]});
+        struct pmm *pmm = make(ram, 0);
+        uint64_t metadata = stats_of(pmm).metadata_bytes,
+                 blocks = sizes[i] / BLOCK_SIZE + 2;
+        struct pmm_run run;
+
+        printf("%5u MiB: %4u KiB of metadata at boot", (unsigned)(sizes[i] / MIB),
+               (unsigned)(metadata / KIB));
+        assert_true(metadata <= blocks * 16 + 2 * FRAME_SIZE);
+        while (pmm_take(pmm, FRAME, &run) == 0)
+            ;
+        metadata = stats_of(pmm).metadata_bytes;
+        printf(", %5u KiB with all in pieces\n", (unsigned)(metadata / KIB));
+        assert_true(metadata <= blocks * (41 * KIB / 512) + 3 * FRAME_SIZE);
+    }
+}
+
 static void bad_ranges_are_refused(void **state)
 {
     struct pmm *pmm = NULL;
@@ -626,6 +652,7 @@ int main(void)
         cmocka_unit_test(every_frame_of_8_mib),
         cmocka_unit_test(a_hole_costs_nothing),
         cmocka_unit_test(bounds_at_64_gib),
+        cmocka_unit_test(bounds_of_smaller_machines),
         cmocka_unit_test(bad_ranges_are_refused),
         cmocka_unit_test(many_ranges),
         cmocka_unit_test(metadata_lies_below_4_gib_if_it_can),

@@ -377,60 +377,6 @@ static void walks_see_every_leaf(void **state)
     rig_end(&rig);
 }
 
-static void a_shared_upper_half_is_left_alone(void **state)
-{
-    struct rig rig;
-    struct vmm other;
-    struct sum sum = {0};
-    uint64_t before;
-
-    (void)state;
-    rig_begin(&rig, VMM_CPU_NX);
-    assert_int_equal(vmm_map(&rig.vmm, UPPER, 0, BLOCK_SIZE, VMM_WRITE), 0);
-    before = rig.taken;
-    assert_int_equal(vmm_init(&other, rig.vmm.source, VMM_CPU_NX), 0);
-    vmm_share_upper(&other, &rig.vmm);
-    expect_leaf(&(struct rig){.vmm = other}, UPPER + 4096,
-                (struct vmm_leaf){UPPER, 0, BLOCK_SIZE, VMM_WRITE});
-    assert_int_equal(vmm_map(&other, UPPER + GIB, 0, 4096, 0), -EINVAL);
-    assert_int_equal(vmm_unmap(&other, UPPER, BLOCK_SIZE), -EINVAL);
-    assert_int_equal(vmm_map(&other, GIB, 0, 4096, 0), 0);
-    vmm_walk(&other, add_leaf, &sum);
-    assert_int_equal(sum.leaves, 1);
-    vmm_fini(&other);
-    assert_int_equal(rig.taken, before);
-    expect_leaf(&rig, UPPER, (struct vmm_leaf){UPPER, 0, BLOCK_SIZE, VMM_WRITE});
-    rig_end(&rig);
-}
-
-static void tables_from_the_frame_allocator_balance(void **state)
-{
-    struct region item = {MIB, 64 * MIB};
-    struct region_set ram = {.items = &item, .count = 1};
-    struct vmm_pmm frames = {.pfn_limit = 32 * MIB >> FRAME_SHIFT};
-    struct pmm_stats before, after;
-    struct vmm vmm;
-
-    (void)state;
-    model_ram_reset();
-    model_ram_add(0, 64 * MIB);
-    assert_int_equal(pmm_init(&ram, 0, &frames.pmm), 0);
-    pmm_stats(frames.pmm, &before);
-    assert_int_equal(vmm_init(&vmm, vmm_source_of(&frames), VMM_CPU_NX), 0);
-    for (uint64_t i = 0; i < 20; i++)
-        assert_int_equal(vmm_map(&vmm, i * 600 * GIB, 0, 4096, 0), 0);
-    pmm_stats(frames.pmm, &after);
-    assert_int_equal(after.free_frames, before.free_frames - vmm.table_frames);
-    assert_true(vmm.root < 32 * MIB);
-
-    frames.pfn_limit = 1;
-    assert_int_equal(vmm_map(&vmm, 50 * 600 * GIB, 0, 4096, 0), -ENOMEM);
-    vmm_fini(&vmm);
-    pmm_stats(frames.pmm, &after);
-    assert_int_equal(after.free_frames, before.free_frames);
-    pmm_check(frames.pmm);
-}
-
 /* The random test's world: 16 MiB at WORLD, one entry per page: physical frame + 1 and flags. */
 #define WORLD       (UPPER + 512 * GIB - 8 * MIB)
 #define WORLD_PAGES 4096
@@ -560,8 +506,6 @@ int main(void)
         cmocka_unit_test(without_nx_all_is_executable),
         cmocka_unit_test(a_missing_table_frame_changes_nothing),
         cmocka_unit_test(walks_see_every_leaf),
-        cmocka_unit_test(a_shared_upper_half_is_left_alone),
-        cmocka_unit_test(tables_from_the_frame_allocator_balance),
         cmocka_unit_test(random_changes_equal_an_array),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
