@@ -32,6 +32,6 @@ uint64_t clock_tsc_khz_of(const struct clock_counter *counter,
 /* The same from CPUID 0x15: crystal Hz (ecx) times ebx over eax. 0 when a word is missing. */
 uint64_t clock_khz_of_cpuid_15(uint32_t eax, uint32_t ebx, uint32_t ecx);
 
-/* TSC to ns: ns = delta * mult >> 32. The error stays below 1 ns a second. */
+/* TSC to ns: ns = delta * mult >> 32. The error is below 1 ns a second up to 4 GHz. */
 uint64_t clock_mult_of(uint64_t tsc_khz);
 uint64_t clock_scale(uint64_t delta, uint64_t mult);

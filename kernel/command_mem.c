@@ -34,8 +34,14 @@ struct filled {
     uint64_t order;
 };
 
+enum job {
+    IDLE,
+    FILLING,
+    FREEING,
+};
+
 static struct {
-    enum job { IDLE, FILLING, FREEING } job;
+    enum job job;
     paddr_t first; /* 0: nothing filled */
     uint64_t filled_bytes;
     uint64_t wanted_bytes, done_bytes, lost_pages; /* of the job */
