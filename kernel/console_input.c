@@ -58,16 +58,6 @@ static bool receive_all(void)
     return got_any;
 }
 
-/* What did not fit before. The ISR must not come between a byte and its place in the ring. */
-static bool receive_rest(void)
-{
-    uint64_t flags = cpu_irq_save();
-    bool got_any = receive_all();
-
-    cpu_irq_restore(flags);
-    return got_any;
-}
-
 static bool on_irq(void *ctx)
 {
     (void)ctx;
@@ -108,7 +98,7 @@ static void run(void *ctx)
         input.tail++;
         take_char(c);
     }
-    if (!input.is_polled && receive_rest())
+    if (!input.is_polled && receive_all())
         task_wake(&input.task);
 }
 
