@@ -38,6 +38,7 @@ fuzz: $(patsubst %,$(FUZZ_OUT)/fuzz_%,$(FUZZ_NAMES)) ## Search with libFuzzer, F
 	  printf '  PASS    %s\n' "fuzz_$$n: $$(grep number_of_executed $(FUZZ_OUT)/$$n.log)"; done
 
 .PHONY: fuzz check-fuzz
-.SECONDARY: $(patsubst %,$(FUZZ_OUT)/%.o,$(HOST_LIB_C) $(wildcard tests/fuzz/fuzz_*.c))
+.SECONDARY: $(patsubst %,$(FUZZ_OUT)/%.o,$(HOST_LIB_C) $(wildcard tests/fuzz/fuzz_*.c)) \
+            $(patsubst %,$(HOST_OUT)/%.o,$(wildcard tests/fuzz/*.c))
 -include $(wildcard $(HOST_OUT)/tests/fuzz/*.d $(FUZZ_OUT)/tests/fuzz/*.d)
 -include $(patsubst %,$(FUZZ_OUT)/%.d,$(HOST_LIB_C))

@@ -267,15 +267,32 @@ static struct reg_io *window_of(struct pci_modern *pm, uint32_t type)
     }
 }
 
+/* The BARs, measured once: each probe makes the host rearrange its address space. */
+struct bars {
+    bool known[6];
+    int err[6];
+    struct pci_bar bar[6];
+};
+
+static const struct pci_bar *bar_of(struct pci_modern *pm, struct bars *bars,
+                                    uint32_t index)
+{
+    if (!bars->known[index])
+        bars->err[index] = pci_bar_read(&pm->pci, index, &bars->bar[index]);
+    bars->known[index] = true;
+    return bars->err[index] ? NULL : &bars->bar[index];
+}
+
 /* A capability's claim, read once: the host may change it at any time. */
 struct cap_claim {
     uint32_t offset, length;
-    struct pci_bar bar;
+    const struct pci_bar *bar;
 };
 
 /* Why this capability cannot be used: its counter; NULL: it can, and *claim is complete. */
 static uint64_t *cap_fault(struct pci_modern *pm, unsigned pos,
-                           const struct cap_rule *rule, struct cap_claim *claim)
+                           const struct cap_rule *rule, struct bars *bars,
+                           struct cap_claim *claim)
 {
     struct pci_modern_errors *e = &pm->errors;
     uint32_t cap_size = pci_cfg_read(&pm->pci, pos + CAP_LEN, 1);
@@ -293,18 +310,19 @@ static uint64_t *cap_fault(struct pci_modern *pm, unsigned pos,
         return &e->misaligned;
     if (claim->length < rule->least)
         return &e->length_short;
-    if (pci_bar_read(&pm->pci, index, &claim->bar) != 0)
+    claim->bar = bar_of(pm, bars, index);
+    if (!claim->bar)
         return &e->bar_missing;
-    if (claim->bar.is_io)
+    if (claim->bar->is_io)
         return &e->bar_kind;
-    if ((uint64_t)claim->offset + claim->length > claim->bar.size_bytes)
+    if ((uint64_t)claim->offset + claim->length > claim->bar->size_bytes)
         return &e->out_of_bar;
     return NULL;
 }
 
 /* Use the capability at `pos` if it is the first acceptable one of its type. A refused one is
  * counted and passed over. */
-static void take_cap(struct pci_modern *pm, unsigned pos)
+static void take_cap(struct pci_modern *pm, unsigned pos, struct bars *bars)
 {
     uint32_t type = pci_cfg_read(&pm->pci, pos + CAP_CFG_TYPE, 1);
     struct reg_io *window = window_of(pm, type);
@@ -315,8 +333,8 @@ static void take_cap(struct pci_modern *pm, unsigned pos)
     if (!window || window->size_bytes != 0)
         return;
     rule = &cap_rules[type];
-    fault = cap_fault(pm, pos, rule, &claim);
-    if (!fault && pci_bar_map(&pm->pci, &claim.bar, claim.offset,
+    fault = cap_fault(pm, pos, rule, bars, &claim);
+    if (!fault && pci_bar_map(&pm->pci, claim.bar, claim.offset,
                               min_u64(claim.length, rule->most), window) != 0) {
         *window = (struct reg_io){0};
         fault = &pm->errors.unmappable;
@@ -332,12 +350,13 @@ static void take_cap(struct pci_modern *pm, unsigned pos)
 /* 0: the list was walked to its end; -ENODEV: there is nothing of ours in it; -EPROTO: broken. */
 static int walk_caps(struct pci_modern *pm)
 {
+    struct bars bars = {0};
     unsigned steps = 0;
     int found = 0;
     int pos = 0;
 
     while ((pos = pci_cap_find(&pm->pci, PCI_CAP_ID_VENDOR, pos, &steps)) > 0) {
-        take_cap(pm, (unsigned)pos);
+        take_cap(pm, (unsigned)pos, &bars);
         found++;
     }
     if (pos < 0) {
