@@ -162,7 +162,9 @@ int pmm_recipe_fragmentation(struct pmm_recipe *recipe, struct pmm_fragmentation
     }
     out->frames_held = held;
     out->whole_after_rounds = whole_share(recipe);
-    uint64_t needed = align_up(held, BLOCK_FRAMES) >> BLOCK_ORDER;
+    /* Cut blocks, which never count as whole, hold as many as they can. */
+    uint64_t in_cut = min_u64(held, before.free_frames - blocks * BLOCK_FRAMES);
+    uint64_t needed = align_up(held - in_cut, BLOCK_FRAMES) >> BLOCK_ORDER;
     out->whole_possible = (blocks - min_u64(needed, blocks)) * BLOCK_FRAMES * 10000 /
                           stats_of(recipe).free_frames;
 
