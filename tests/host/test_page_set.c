@@ -5,7 +5,7 @@
 
 #include "base/bits.h"
 #include "base/err.h"
-#include "tests/model/hal_model.h"
+#include "tests/model/balloon_host.h"
 #include "tests/model/seams.h"
 
 #include <setjmp.h>
@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <cmocka.h>
 
@@ -297,11 +296,8 @@ static void walk_check(struct walk *w)
 static void random_walk_agrees_with_an_array(void **state)
 {
     static struct walk w;
-    unsigned seed = (unsigned)time(NULL);
-
     (void)state;
-    print_message("seed %u\n", seed);
-    srand(seed);
+    random_seed();
     rig_start(&w.rig);
     for (unsigned n = 0; n < 20000; n++) {
         if ((n / 500) % 2 ? rand() % 3 == 0 : rand() % 3 != 0)

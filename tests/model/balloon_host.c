@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #define STAT_BYTES 10u
+#define STATUS_ALL 15u /* ACKNOWLEDGE to DRIVER_OK, no NEEDS_RESET */
 
 static void complain(struct balloon_host *host, const char *what)
 {
@@ -309,6 +310,8 @@ struct virtio_balloon_status balloon_rig_status(const struct balloon_rig *r)
 void balloon_rig_check(struct balloon_rig *r)
 {
     struct virtio_balloon_status status = balloon_rig_status(r);
+    bool is_up =
+        status.state == VIRTIO_BALLOON_LIVE || status.state == VIRTIO_BALLOON_DETACHING;
     uint64_t frames, seen = 0;
     pfn_t first = pfn_of(0);
 
@@ -320,6 +323,9 @@ void balloon_rig_check(struct balloon_rig *r)
         fail_msg("device: %s", r->v.model.complaint);
     assert_int_equal(r->host.strays, 0);
     assert_int_equal(status.held_frames + status.in_flight_frames, r->guest.driver);
+    /* A reset that the driver does not know of yet: the two sides may differ. */
+    if (is_up && r->v.model.status != STATUS_ALL)
+        return;
     while (virtio_balloon_next_range(r->vb, first, &first, &frames)) {
         for (uint64_t i = 0; i < frames; i++)
             assert_true(r->guest.host_has[first.n - r->guest.base + i]);
@@ -329,7 +335,8 @@ void balloon_rig_check(struct balloon_rig *r)
     assert_int_equal(seen, status.held_frames);
     if (!status.is_moving && status.in_flight_frames == 0) {
         assert_int_equal(r->guest.told, status.size_pages);
-        assert_int_equal(r->host.actual, status.size_pages);
+        if (status.state != VIRTIO_BALLOON_RESTING) /* then nobody may write it */
+            assert_int_equal(r->host.actual, status.size_pages);
     }
 }
 

@@ -89,6 +89,9 @@ struct balloon_host {
     const char *complaint;
 };
 
+/* srand() by the environment's SEED or the time of day, printed so that a failure can be repeated. */
+void random_seed(void);
+
 /* ---- all together ---- */
 
 struct balloon_rig {

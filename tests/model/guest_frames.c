@@ -6,7 +6,9 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -165,4 +167,13 @@ void guest_check(const struct guest_frames *g)
     assert_int_equal(g->told, told);
     if (g->misuse)
         fail_msg("guest: %s", g->complaint);
+}
+
+void random_seed(void)
+{
+    const char *text = getenv("SEED");
+    unsigned seed = text ? (unsigned)strtoul(text, NULL, 0) : (unsigned)time(NULL);
+
+    print_message("SEED=%u\n", seed);
+    srand(seed);
 }

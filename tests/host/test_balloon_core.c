@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The balloon's core without a device: target arithmetic, choice of frames, retry and pause, statistics,
+ * and a host that acknowledges when the test says so. */
+#include "base/err.h"
+#include "drivers/balloon/pacing.h"
+#include "drivers/balloon/stats.h"
+#include "tests/model/balloon_host.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+struct rig {
+    struct hal_model hal;
+    struct guest_frames guest;
+    struct balloon b;
+};
+
+static struct rig r;
+
+static void start(uint64_t frames, uint64_t reserve)
+{
+    const struct balloon_rules rules = {.pfn_limit = BIT64(32)};
+
+    hal_model_init(&r.hal);
+    guest_frames_init(&r.guest, &r.hal, 0, frames, reserve);
+    balloon_init(&r.b, &r.hal.hal, rules);
+}
+
+static void stop(void)
+{
+    balloon_return_all(&r.b);
+    guest_check(&r.guest);
+    assert_int_equal(r.guest.driver, 0);
+    assert_int_equal(r.guest.accounted, 0);
+    balloon_fini(&r.b);
+    assert_int_equal(hal_model_end(&r.hal), 0);
+}
+
+/* One request with a host that acknowledges at once. False: nothing to do now. */
+static bool step(void)
+{
+    struct balloon_plan plan = balloon_plan(&r.b, r.hal.now_ns);
+
+    if (plan.action == BALLOON_DEFLATE) {
+        assert_true(balloon_choose_deflate(&r.b, plan.frames) > 0);
+        balloon_deflated(&r.b);
+        return true;
+    }
+    if (plan.action != BALLOON_INFLATE ||
+        !balloon_choose_inflate(&r.b, plan.frames, r.hal.now_ns))
+        return false;
+    balloon_inflated(&r.b);
+    return true;
+}
+
+static void go_to(uint64_t frames)
+{
+    balloon_set_target(&r.b, frames);
+    while (step())
+        ;
+    balloon_settle(&r.b);
+    assert_int_equal(r.guest.driver, balloon_size(&r.b));
+}
+
+static void the_target_is_clamped_to_ram_less_the_reserve(void **state)
+{
+    (void)state;
+    start(4096, 96);
+    assert_true(balloon_set_target(&r.b, UINT32_MAX));
+    assert_int_equal(r.b.wish, UINT32_MAX);
+    assert_int_equal(r.b.target, 4000);
+    assert_false(balloon_set_target(&r.b, UINT32_MAX));
+    assert_true(balloon_set_target(&r.b, 5));
+    assert_int_equal(r.b.target, 5);
+    stop();
+}
+
+static void a_reserve_larger_than_ram_leaves_nothing(void **state)
+{
+    (void)state;
+    start(64, 100);
+    balloon_set_target(&r.b, 10);
+    assert_int_equal(r.b.target, 0);
+    assert_int_equal(balloon_plan(&r.b, 0).action, BALLOON_IDLE);
+    stop();
+}
+
+static void plans_are_at_most_one_request(void **state)
+{
+    (void)state;
+    start(4096, 0);
+    balloon_set_target(&r.b, 3000);
+    assert_int_equal(balloon_plan(&r.b, 0).action, BALLOON_INFLATE);
+    assert_int_equal(balloon_plan(&r.b, 0).frames, BALLOON_BATCH);
+    go_to(3000);
+    balloon_set_target(&r.b, 0);
+    assert_int_equal(balloon_plan(&r.b, 0).action, BALLOON_DEFLATE);
+    assert_int_equal(balloon_plan(&r.b, 0).frames, BALLOON_BATCH);
+    go_to(2999);
+    assert_int_equal(balloon_plan(&r.b, 0).action, BALLOON_IDLE);
+    stop();
+}
+
+static void a_block_is_told_in_two_halves_and_given_back_whole(void **state)
+{
+    (void)state;
+    start(4096, 0);
+    go_to(1024);
+    assert_int_equal(r.b.held.whole, 2);
+    assert_int_equal(r.b.count.inflate_requests, 4);
+    unsigned bytes = (unsigned)r.b.held.bytes;
+    balloon_set_target(&r.b, 512);
+    assert_true(step());
+    /* The first half waits for the second, so that the allocator gets a block. */
+    assert_int_equal(r.guest.driver, 1024);
+    assert_true(step());
+    assert_int_equal(r.guest.driver, 512);
+    assert_true(r.b.held.bytes <= bytes);
+    stop();
+}
+
+static void an_odd_target_leaves_later_blocks_whole(void **state)
+{
+    (void)state;
+    start(8192, 0);
+    go_to(4099);
+    go_to(2050);
+    go_to(4097);
+    /* Odd frames are in one block at each end, not smeared over all. */
+    assert_true(r.b.held.in_parts <= 2);
+    assert_true(r.b.held.whole >= 6);
+    go_to(0);
+    stop();
+}
+
+static void a_reversed_target_gives_the_untold_half_back(void **state)
+{
+    (void)state;
+    start(4096, 0);
+    balloon_set_target(&r.b, 512);
+    assert_true(step());
+    assert_int_equal(r.guest.driver, 512); /* 256 told, 256 taken */
+    balloon_set_target(&r.b, 256);
+    assert_false(step());
+    balloon_settle(&r.b);
+    assert_int_equal(r.guest.driver, 256);
+    stop();
+}
+
+static void touched_blocks_then_touched_frames_then_the_rest(void **state)
+{
+    (void)state;
+    start(4096, 0);
+    /* Block 0 in use but for one touched frame, block 1 touched and free. */
+    guest_use(&r.guest, 1024);
+    for (unsigned i = 512; i < 1024; i++)
+        r.guest.owner[i] = FRAME_FREE;
+    r.guest.owner[3] = FRAME_FREE;
+    r.guest.free += 513;
+    balloon_set_target(&r.b, 1024);
+    assert_int_equal(balloon_choose_inflate(&r.b, 256, 0), 256);
+    assert_int_equal(r.b.inflating.runs[0].first.n, 512);
+    balloon_inflated(&r.b);
+    assert_int_equal(balloon_choose_inflate(&r.b, 256, 0), 256);
+    balloon_inflated(&r.b);
+    balloon_choose_inflate(&r.b, 256, 0);
+    assert_int_equal(r.b.inflating.runs[0].first.n, 3);
+    balloon_inflated(&r.b);
+    stop();
+}
+
+static void no_memory_for_the_set_is_a_shortage_and_no_leak(void **state)
+{
+    (void)state;
+    for (unsigned n = 1; n < 12; n++) {
+        start(4096, 0);
+        r.hal.fail_at = r.hal.allocs + n;
+        balloon_set_target(&r.b, 700);
+        while (step())
+            ;
+        r.hal.now_ns += NS_PER_S;
+        go_to(700);
+        assert_int_equal(balloon_size(&r.b), 700);
+        stop();
+    }
+}
+
+static void no_frames_at_any_call_is_a_shortage_and_no_leak(void **state)
+{
+    (void)state;
+    for (unsigned n = 1; n < 60; n++) {
+        start(2048, 0);
+        r.guest.take_fail_at = n;
+        balloon_set_target(&r.b, 700);
+        while (step())
+            ;
+        r.hal.now_ns += NS_PER_S;
+        go_to(700);
+        assert_int_equal(balloon_size(&r.b), 700);
+        stop();
+    }
+}
+
+static void back_off_doubles_up_to_five_seconds(void **state)
+{
+    uint64_t now = 0, delay = PACING_RETRY_MIN_NS;
+    struct balloon_pacing p;
+
+    (void)state;
+    pacing_init(&p);
+    for (unsigned i = 0; i < 10; i++) {
+        pacing_back_off(&p, now);
+        assert_int_equal(p.retry_at_ns - now, delay);
+        delay = delay * 2 < PACING_RETRY_MAX_NS ? delay * 2 : PACING_RETRY_MAX_NS;
+        now = p.retry_at_ns;
+    }
+    pacing_progress(&p);
+    pacing_back_off(&p, now);
+    assert_int_equal(p.retry_at_ns - now, PACING_RETRY_MIN_NS);
+    pacing_retry_now(&p);
+    assert_int_equal(p.retry_at_ns, 0);
+}
+
+static void pauses_double_on_repetition_up_to_a_minute(void **state)
+{
+    static const unsigned seconds[] = {5, 10, 20, 40, 60, 60};
+    uint64_t now = 0;
+
+    (void)state;
+    start(4096, 0);
+    for (unsigned i = 0; i < ARRAY_LEN(seconds); i++) {
+        pacing_pause(&r.b.pacing, 256, now);
+        pacing_pause(&r.b.pacing, 256, now + 1); /* the same shortage */
+        assert_int_equal(r.b.pacing.pause_ns, seconds[i] * NS_PER_S);
+        assert_int_equal(pacing_inflate_at(&r.b.pacing, &r.hal.hal, now + 2),
+                         now + 1 + seconds[i] * NS_PER_S);
+        now = r.b.pacing.pause_until_ns;
+        assert_true(pacing_inflate_at(&r.b.pacing, &r.hal.hal, now) <= now);
+    }
+    /* After a quiet minute it begins at the shortest again. */
+    pacing_pause(&r.b.pacing, 256, now + 61 * NS_PER_S);
+    assert_int_equal(r.b.pacing.pause_ns, 5 * NS_PER_S);
+    stop();
+}
+
+static void statistics_have_a_fixed_set_of_tags(void **state)
+{
+    struct balloon_stat stats[BALLOON_STATS_FULL];
+
+    (void)state;
+    start(4096, 100);
+    go_to(1000);
+    assert_int_equal(balloon_stats_sample(&r.b, false, stats), BALLOON_STATS_FULL);
+    for (unsigned i = 0; i < BALLOON_STATS_FULL; i++)
+        assert_int_equal(stats[i].tag, i);
+    assert_int_equal(stats[BALLOON_STAT_FREE].value, 3096 << FRAME_SHIFT);
+    assert_int_equal(stats[BALLOON_STAT_TOTAL].value, 3096 << FRAME_SHIFT);
+    assert_int_equal(stats[BALLOON_STAT_AVAILABLE].value, 2996 << FRAME_SHIFT);
+    balloon_return_all(&r.b);
+    r.b.is_reclaimable = true;
+    go_to(500);
+    go_to(1000);
+    balloon_stats_sample(&r.b, true, stats);
+    assert_int_equal(stats[BALLOON_STAT_TOTAL].value, 4096 << FRAME_SHIFT);
+    stop();
+}
+
+static void a_random_walk_loses_no_frame(void **state)
+{
+    (void)state;
+    random_seed();
+    start(16384, 128);
+    for (unsigned n = 0; n < 400; n++) {
+        unsigned what = (unsigned)rand() % 8;
+
+        if (what < 5)
+            balloon_set_target(&r.b, (uint64_t)rand() % 20000);
+        else if (what == 5)
+            guest_use(&r.guest, (uint64_t)rand() % 3000);
+        else if (what == 6)
+            guest_unuse(&r.guest, (uint64_t)rand() % 4000);
+        else
+            balloon_oom_end(&r.b, balloon_oom_begin(&r.b), r.hal.now_ns);
+        for (int i = rand() % 70; i > 0 && step(); i--)
+            ;
+        if (rand() % 4 == 0)
+            balloon_settle(&r.b);
+        r.hal.now_ns += (uint64_t)rand() % NS_PER_S;
+        guest_check(&r.guest);
+        assert_int_equal(r.guest.driver,
+                         r.b.held.frames + r.b.fill.frames + r.b.giving.frames);
+    }
+    stop();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_target_is_clamped_to_ram_less_the_reserve),
+        cmocka_unit_test(a_reserve_larger_than_ram_leaves_nothing),
+        cmocka_unit_test(plans_are_at_most_one_request),
+        cmocka_unit_test(a_block_is_told_in_two_halves_and_given_back_whole),
+        cmocka_unit_test(an_odd_target_leaves_later_blocks_whole),
+        cmocka_unit_test(a_reversed_target_gives_the_untold_half_back),
+        cmocka_unit_test(touched_blocks_then_touched_frames_then_the_rest),
+        cmocka_unit_test(no_memory_for_the_set_is_a_shortage_and_no_leak),
+        cmocka_unit_test(no_frames_at_any_call_is_a_shortage_and_no_leak),
+        cmocka_unit_test(back_off_doubles_up_to_five_seconds),
+        cmocka_unit_test(pauses_double_on_repetition_up_to_a_minute),
+        cmocka_unit_test(statistics_have_a_fixed_set_of_tags),
+        cmocka_unit_test(a_random_walk_loses_no_frame),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

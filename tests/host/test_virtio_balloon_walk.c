@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The virtio balloon through everything at once: random targets, memory pressure, resets, silence,
+ * slow answers, detaching; and every allocation failing once. Each frame has one owner throughout. */
+#include "base/err.h"
+#include "tests/model/balloon_host.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static struct balloon_rig r;
+
+static uint32_t random_below(uint32_t limit)
+{
+    return (uint32_t)rand() % limit;
+}
+
+static void fifty_random_targets_are_met_exactly(void **state)
+{
+    (void)state;
+    random_seed();
+    balloon_rig_init(&r, BALLOON_FEATURES, 16384);
+    assert_int_equal(balloon_rig_attach(&r), 0);
+    for (unsigned i = 0; i < 50; i++) {
+        uint32_t target = random_below(16384);
+
+        balloon_rig_target(&r, target);
+        balloon_rig_settle(&r);
+        balloon_rig_check(&r);
+        assert_int_equal(r.host.actual, target);
+        assert_int_equal(r.guest.free + target, 16384);
+    }
+    balloon_rig_end(&r);
+}
+
+static void one_random_event(void)
+{
+    switch (random_below(12)) {
+    case 0:
+        guest_use(&r.guest, random_below(4000));
+        break;
+    case 1:
+        guest_unuse(&r.guest, random_below(6000));
+        virtio_balloon_memory_freed(r.vb);
+        break;
+    case 2:
+        virtio_balloon_oom(r.vb, 1 + random_below(1000));
+        break;
+    case 3:
+        r.host.is_slow = !r.host.is_slow;
+        break;
+    case 4:
+        balloon_rig_answer(&r);
+        break;
+    case 5:
+        if (r.host.has_stats)
+            balloon_rig_ask_stats(&r);
+        break;
+    case 6:
+        if (random_below(8) == 0)
+            virtio_model_need_reset(&r.v.model);
+        break;
+    case 7:
+        if (random_below(8) == 0) {
+            virtio_model_status_write(&r.v.model, 0);
+            balloon_rig_run(&r, 2 * NS_PER_S);
+            r.v.model.misuse = 0; /* doorbells before the driver noticed are no fault */
+        }
+        break;
+    case 8:
+        virtio_model_set_config(&r.v.model, 8, random_below(5));
+        break;
+    default:
+        balloon_rig_target(&r, random_below(20000));
+        break;
+    }
+}
+
+static void a_random_life_keeps_every_frame(void **state)
+{
+    (void)state;
+    random_seed();
+    for (unsigned life = 0; life < 6; life++) {
+        balloon_rig_init(&r,
+                         BALLOON_FEATURES | BIT64(VIRTIO_BALLOON_F_DEFLATE_ON_OOM) |
+                             (life & 1 ? BIT64(VIRTIO_BALLOON_F_FREE_PAGE_HINT) : 0),
+                         16384);
+        r.guest.reserve = 64;
+        r.irq_works = life != 2;
+        assert_int_equal(balloon_rig_attach(&r), 0);
+        for (unsigned i = 0; i < 400; i++) {
+            one_random_event();
+            balloon_rig_run(&r, random_below(20) * NS_PER_MS);
+            balloon_rig_check(&r);
+        }
+        r.host.is_slow = false;
+        balloon_rig_answer(&r);
+        balloon_rig_run(&r, 130 * NS_PER_S);
+        balloon_rig_end(&r);
+    }
+}
+
+/* The n-th allocation fails, whatever it is for: attach says so or the balloon works. */
+static void any_allocation_may_fail_at_attach(void **state)
+{
+    bool has_failed = false;
+
+    (void)state;
+    for (unsigned n = 1; n < 40; n++) {
+        balloon_rig_init(&r, BALLOON_FEATURES | BIT64(VIRTIO_BALLOON_F_REPORTING), 4096);
+        r.v.hal.fail_at = n;
+        int err = balloon_rig_attach(&r);
+        if (err) {
+            has_failed = true;
+            assert_int_equal(err, -ENOMEM);
+            assert_int_equal(r.v.model.status, 0); /* R-V-16: left reset */
+            r.v.hal.fail_at = 0;
+            assert_int_equal(balloon_rig_attach(&r), 0);
+        }
+        balloon_rig_target(&r, 1000);
+        balloon_rig_settle(&r);
+        balloon_rig_run(&r, 2 * NS_PER_S);
+        assert_int_equal(r.host.actual, 1000);
+        balloon_rig_end(&r);
+    }
+    assert_true(has_failed);
+}
+
+static void any_take_may_fail(void **state)
+{
+    (void)state;
+    for (unsigned n = 1; n < 300; n += 7) {
+        balloon_rig_init(&r, BALLOON_FEATURES, 4096);
+        r.guest.take_fail_at = n;
+        assert_int_equal(balloon_rig_attach(&r), 0);
+        balloon_rig_target(&r, 1300);
+        balloon_rig_settle(&r);
+        balloon_rig_run(&r, 2 * NS_PER_S);
+        assert_int_equal(r.host.actual, 1300);
+        balloon_rig_end(&r);
+    }
+}
+
+static void a_restart_without_memory_tries_again(void **state)
+{
+    (void)state;
+    for (unsigned n = 1; n < 12; n++) {
+        balloon_rig_init(&r, BALLOON_FEATURES, 4096);
+        assert_int_equal(balloon_rig_attach(&r), 0);
+        balloon_rig_target(&r, 1300);
+        balloon_rig_settle(&r);
+        r.v.hal.fail_at = r.v.hal.allocs + n;
+        virtio_model_need_reset(&r.v.model);
+        balloon_rig_run(&r, 100 * NS_PER_S);
+        assert_int_equal(r.host.actual, 1300);
+        balloon_rig_check(&r);
+        balloon_rig_end(&r);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(fifty_random_targets_are_met_exactly),
+        cmocka_unit_test(a_random_life_keeps_every_frame),
+        cmocka_unit_test(any_allocation_may_fail_at_attach),
+        cmocka_unit_test(any_take_may_fail),
+        cmocka_unit_test(a_restart_without_memory_tries_again),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
