@@ -201,7 +201,7 @@ static int scan_slot(struct pci_dev *dev, struct bus_walk *walk, pci_visit_fn vi
                 return 0;
             continue;
         }
-        if (fn == 0 && multi)
+        if (multi)
             functions = FUNCTIONS;
         if (dev->header_type == HEADER_PCI_BRIDGE)
             note_bridge(dev, walk);

@@ -164,8 +164,6 @@ int pci_bar_map(const struct pci_dev *dev, const struct pci_bar *bar, uint64_t o
 
     if (length == 0 || offset > bar->size_bytes || length > bar->size_bytes - offset)
         return -EINVAL;
-    if (bar->is_io && length >= IO_SPACE)
-        return -EINVAL;
     if (bar->is_io)
         err = space->port(space->ctx, (uint16_t)(bar->addr + offset), (uint16_t)length,
                           out);

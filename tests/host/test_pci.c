@@ -138,10 +138,12 @@ static void bus_loops_end(void **state)
     add_bridge(&r, 1, 2, 0); /* not set up: no lie */
     add_bridge(&r, 1, 3, 2);
     add_bridge(&r, 2, 0, 1); /* upwards */
+    add_bridge(&r, 0, 3, 5);
+    add_bridge(&r, 5, 0, 4); /* upwards, to a bus not seen yet */
     assert_int_equal(open_host(&r, PCI_MODEL_ECAM, false), 0);
     scan(&r);
-    assert_int_equal(r.count, 6);
-    assert_int_equal(r.host.errors.bus_loops, 3);
+    assert_int_equal(r.count, 8);
+    assert_int_equal(r.host.errors.bus_loops, 4);
     rig_end(&r);
 }
 

@@ -42,7 +42,6 @@ static void qemu_layout_opens(void **state)
     assert_int_equal(pci_intx_line(&r.pci_dev), 11);
     assert_int_equal(r.transport.transport.num_queues(&r.transport), 3);
     finish(&r);
-    assert_false(pci_model_get(&r.pci.fn, PCI_COMMAND, 2) & PCI_CMD_BUS_MASTER);
 }
 
 static void transitional_id_opens_too(void **state)
@@ -74,7 +73,9 @@ static void doorbell_goes_to_its_place(void **state)
     assert_int_equal(virtio_reset(&r.dev), 0);
     r.transport.transport.notify(&r.transport, 2); /* forgotten by the reset */
     assert_int_equal(r.model.queues[2].kicks, 1);
+    assert_true(pci_model_get(&r.pci.fn, PCI_COMMAND, 2) & PCI_CMD_BUS_MASTER);
     finish(&r);
+    assert_false(pci_model_get(&r.pci.fn, PCI_COMMAND, 2) & PCI_CMD_BUS_MASTER);
 }
 
 /* Multiplier 0: one doorbell for all queues, told apart by the value. */

@@ -67,7 +67,8 @@ static void only_known_bits_are_accepted(void **state)
 
     (void)state;
     start(&r, RIG_FEATURES | BIT64(6) | BIT64(63));
-    go_live(&r);
+    assert_int_equal(rig_negotiate(&r, WANTED | BIT64(5), 0, &plain),
+                     0); /* 5 is not offered */
     assert_true(r.model.accepted == (WANTED | BIT64(VIRTIO_F_VERSION_1)));
     assert_true(r.dev.features == r.model.accepted);
     assert_true(virtio_has_feature(&r.dev, VIRTIO_F_EVENT_IDX));
@@ -143,6 +144,24 @@ static void doorbell_waits_for_driver_ok(void **state)
     assert_int_equal(vq_pop(r.dev.queues[0], &token, &written), 0);
     assert_ptr_equal(token, &buf);
     r.hal.hal.dma_free(&r.hal, &buf);
+    finish(&r);
+}
+
+static void reset_silences_the_queues(void **state)
+{
+    struct virtio_rig r;
+    uint32_t written;
+    void *token;
+
+    (void)state;
+    start(&r, RIG_FEATURES);
+    go_live(&r);
+    assert_int_equal(vq_add(r.dev.queues[0], &(struct vq_seg){4096, 64}, 1, 0, &r), 0);
+    virtio_model_push(&r.model, 0, 0, 0);
+    virtio_reset_start(&r.dev);
+    assert_int_equal(vq_pop(r.dev.queues[0], &token, &written), -EAGAIN);
+    assert_false(vq_kick(r.dev.queues[0]));
+    assert_int_equal(r.model.queues[0].kicks, 0);
     finish(&r);
 }
 
@@ -426,6 +445,8 @@ static void absurd_queue_sizes_are_refused(void **state)
         assert_int_equal(virtio_queue_max(&r.dev, 0), 0);
         assert_int_equal(virtio_queue_create(&r.dev, 0, &plain, &q), -EPROTO);
         assert_int_equal(r.dev.errors.queue_bad_size, 2);
+        assert_int_equal(virtio_queue_create(&r.dev, 3, &plain, &q),
+                         -ENODEV); /* whatever its size */
         finish(&r);
     }
 }
@@ -501,6 +522,7 @@ int main(void)
         cmocka_unit_test(slow_reset_is_waited_for),
         cmocka_unit_test(reset_in_steps),
         cmocka_unit_test(doorbell_waits_for_driver_ok),
+        cmocka_unit_test(reset_silences_the_queues),
         cmocka_unit_test(completion_before_driver_ok_is_not_seen),
         cmocka_unit_test(causes_before_driver_ok_are_dropped),
         cmocka_unit_test(queue_sizes_shrink_to_ours),

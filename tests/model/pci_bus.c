@@ -240,7 +240,8 @@ static struct pci_model_fn *port_target(struct pci_model *m, uint64_t offset,
     uint32_t a = m->port_address;
 
     *reg = (a & 0xFC) | (unsigned)(offset - PORT_DATA);
-    return a >> 31 ? find(m, a >> 16 & 0xFF, a >> 11 & 31, a >> 8 & 7) : NULL;
+    return a >> 31 && (a & 3) == 0 ? find(m, a >> 16 & 0xFF, a >> 11 & 31, a >> 8 & 7)
+                                   : NULL;
 }
 
 static uint32_t port_read(void *ctx, uint64_t offset, unsigned width)
