@@ -114,11 +114,25 @@ void status_page_init(struct status_page *page, unsigned cols, unsigned rows)
     draw_head(page);
 }
 
+/* Over at least RATE_WINDOW_NS, so that two events in a row do not make it jump; asked again when time
+ * passes without events, so that it comes to rest. */
+static void update_rate(struct status_page *page, uint64_t now_ns)
+{
+    int64_t moved = (int64_t)(page->actual - page->rate_since_actual);
+
+    if (now_ns < page->rate_since_ns || now_ns - page->rate_since_ns < RATE_WINDOW_NS)
+        return;
+    page->rate = moved * 1000 / (int64_t)((now_ns - page->rate_since_ns) / NS_PER_MS);
+    page->rate_since_ns = now_ns;
+    page->rate_since_actual = page->actual;
+}
+
 void status_page_set_state(struct status_page *page, uint64_t time_ns, uint64_t total,
                            uint64_t free)
 {
     if (time_ns > page->time_ns)
         page->time_ns = time_ns;
+    update_rate(page, time_ns);
     page->has_memory = total >= FRAME_SIZE;
     page->total = page->has_memory ? total : 0;
     page->free = free;
@@ -155,19 +169,6 @@ static bool find_number(const char *line, const char *key, uint64_t *out)
     return true;
 }
 
-/* Over at least RATE_WINDOW_NS, so that two events in a row do not make it jump. */
-static void update_rate(struct status_page *page)
-{
-    uint64_t passed = page->event_ns - page->rate_since_ns;
-    int64_t moved = (int64_t)(page->actual - page->rate_since_actual);
-
-    if (passed < RATE_WINDOW_NS)
-        return;
-    page->rate = moved * 1000 / (int64_t)(passed / NS_PER_MS);
-    page->rate_since_ns = page->event_ns;
-    page->rate_since_actual = page->actual;
-}
-
 /* Read an `@` line. True when it is progress only, to be shown in the head and not in the list. */
 static bool read_event(struct status_page *page, const char *line)
 {
@@ -188,7 +189,7 @@ static bool read_event(struct status_page *page, const char *line)
     page->has_balloon = true;
     page->target = target * FRAME_SIZE;
     page->actual = actual * FRAME_SIZE;
-    update_rate(page);
+    update_rate(page, time);
     return find_value(line, "event") == NULL;
 }
 

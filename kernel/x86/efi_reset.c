@@ -142,6 +142,8 @@ void efi_reset(enum efi_reset_type type)
         return;
     enter_table();
     reset_system = find_service();
+    efi.system_table =
+        0; /* a fault in there comes back here by way of the panic: not twice */
     if (reset_system)
         reset_system(type, 0, 0, NULL);
     log_error("power: EFI runtime services did not reset the machine");

@@ -75,6 +75,18 @@ static void progress_moves_the_head_and_is_not_listed(void **state)
     assert_string_equal(row(11), "@ t=3500000000 event=ready");
 }
 
+static void the_rate_comes_to_rest(void **state)
+{
+    (void)state;
+    feed("@ t=1000000000 balloon=virtio target=512 actual=256\n");
+    assert_string_equal(row(2), " balloon  target 2.0 MiB   actual 1.0 MiB   +1.0 MiB/s");
+    status_page_set_state(&page, 1200000000, MIB, MIB); /* too soon to say */
+    assert_string_equal(row(2), " balloon  target 2.0 MiB   actual 1.0 MiB   +1.0 MiB/s");
+    status_page_set_state(&page, 2000000000, MIB, MIB);
+    assert_string_equal(row(2), " balloon  target 2.0 MiB   actual 1.0 MiB   +0.0 MiB/s");
+    assert_string_equal(row(0), " Aerostat   up 2.0 s");
+}
+
 static void memory_and_bar(void **state)
 {
     (void)state;
@@ -168,6 +180,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(lines_scroll_below_the_head, start),
         cmocka_unit_test_setup(progress_moves_the_head_and_is_not_listed, start),
+        cmocka_unit_test_setup(the_rate_comes_to_rest, start),
         cmocka_unit_test_setup(memory_and_bar, start),
         cmocka_unit_test_setup(nonsense_is_listed_and_not_believed, start),
         cmocka_unit_test_setup(control_characters_and_long_lines, start),
