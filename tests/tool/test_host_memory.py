@@ -6,7 +6,7 @@ import os
 import time
 
 import pytest
-from host import host_memory
+from host import host_memory, scenario
 from host.errors import MIB, ToolError
 from host.host_memory import PAGE, RamFile
 
@@ -80,3 +80,11 @@ def test_file_that_cannot_be_made():
 def test_overlap(left, right, pages):
     assert host_memory.overlap(left, right) == pages
     assert host_memory.overlap(right, left) == pages
+
+
+def test_the_fill_never_empties_the_host(monkeypatch):
+    monkeypatch.setattr(scenario, "available", lambda: 1000 * MIB)
+    assert scenario.fill_size(512 * MIB) == "409M"
+    assert scenario.fill_size(64 << 30) == "600M"
+    monkeypatch.undo()
+    assert host_memory.available() > MIB

@@ -95,6 +95,9 @@ def test_whole_run_leaves_everything(run):
     assert shrink["moved_bytes"] == 48 << 20
     assert 0 < shrink["t_actual"] < 20 and 0 < shrink["t_rss"] < 20
     assert summary["phases"][names.index("grow")]["t_rss"] is None
+    again = (run.path / "cmd.sh").read_text().splitlines()
+    assert "--memory 64M" in again[2] and "--ram shared" in again[2]
+    assert again[-1].startswith(f"exec {FAKE} -accel tcg") and "-serial stdio" in again[-1]
     meta = json.loads((run.path / "meta.json").read_text())
     assert meta["qemu"] == "7.2.0" and meta["guest"]["memory"] == 64 << 20
     for line in (run.path / "events.jsonl").read_text().splitlines():
@@ -138,6 +141,13 @@ def test_stuck_balloon(run):
 def test_no_image(run):
     (run.folder / "image").unlink()
     fails(run, "", "no guest: there is no image")
+    assert not (run.folder / "runs").exists()
+
+
+def test_kvm_where_there_is_none_is_skipped(run):
+    status, lines = run.start("", "--accel", "kvm", "--build", run.folder).end()
+    assert status == 77, "this host has KVM and our image?"
+    assert len(lines) == 1 and "KVM was asked for: no: " in lines[0]
     assert not (run.folder / "runs").exists()
 
 

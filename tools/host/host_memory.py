@@ -19,6 +19,13 @@ def rss(pid):
     return int(fields.get("Rss:", 0)) * 1024, int(fields.get("AnonHugePages:", 0)) * 1024
 
 
+def available():
+    """Bytes the host can still give without swapping."""
+    with open("/proc/meminfo", encoding="ascii") as file:
+        fields = dict(line.split()[:2] for line in file)
+    return int(fields["MemAvailable:"]) * 1024
+
+
 def cpu_seconds(pid):
     """User and system time a process has used so far, all its threads."""
     try:

@@ -6,9 +6,9 @@ import pathlib
 import sys
 
 from . import doctor, plot
-from .errors import EXIT_FAIL, EXIT_PASS, GIB, MIB, Interrupted, ToolError, parse_size
+from .errors import EXIT_FAIL, EXIT_PASS, GIB, MIB, Interrupted, Skipped, ToolError, parse_size
 from .live import Live
-from .qemu import Guest, GuestSpec, command
+from .qemu import OVMF, Guest, GuestSpec, command
 from .qmp import QmpError
 from .rundir import RunDir, host_facts
 from .scenario import DEFAULT, Runner
@@ -63,6 +63,10 @@ def _spec(args):
     accel = args.accel
     if accel == "auto":
         accel = doctor.choose_accel(args.boot, args.build, args.qemu)
+    elif accel == "kvm":
+        usable, why = doctor.kvm_verdict(args.boot, args.build, args.qemu)
+        if not usable:
+            raise Skipped(f"skipped, KVM was asked for: {why}")
     return GuestSpec(image=str(image), boot=args.boot, qemu=args.qemu, machine=args.machine,
                      accel=accel, memory=parse_size(args.memory), ram=args.ram,
                      config=args.config)
@@ -70,13 +74,13 @@ def _spec(args):
 
 def _record(spec, args, rundir, live):
     """Run and write everything down. Returns the line that tells why it failed, or None."""
-    meta = {"schema": SCHEMA, "arguments": vars(args) | {"command": None},
-            "guest": dataclasses.asdict(spec), "host": host_facts()}
-    meta["arguments"] = {k: v for k, v in meta["arguments"].items() if isinstance(v, str)}
+    meta = {"schema": SCHEMA, "arguments": vars(args), "guest": dataclasses.asdict(spec),
+            "host": host_facts()}
     guest, runner, error = Guest(spec, rundir.serial), None, None
     result = "fail"
     try:
-        rundir.write_commands(*_commands(spec, args))
+        variables = OVMF / "OVMF_VARS_4M.fd" if spec.boot == "efi" else None
+        rundir.write_commands(*_commands(spec, args), variables)
         rundir.write_json("meta.json", meta)
         with guest:
             runner = Runner(guest, rundir, live, args.boot_timeout)
@@ -103,10 +107,9 @@ def _record(spec, args, rundir, live):
 
 def _commands(spec, args):
     again = [str(ROOT / "tools" / "aerostat"), "run"]
-    for key, value in vars(args).items():
-        if isinstance(value, str) and key not in ("command", "image", "out", "build"):
-            again += [f"--{key}", value] if value else []
-    again += ["--image", spec.image, "--accel", spec.accel]
+    for key, value in (vars(args) | {"image": spec.image, "accel": spec.accel}).items():
+        if value and key not in ("command", "out", "build"):
+            again += [f"--{key.replace('_', '-')}", str(value)]
     qemu = command(spec, ".")
     start, end = qemu.index("-chardev"), qemu.index("-mon") + 2
     return again, qemu[:start] + ["-serial", "stdio"] + qemu[end:]

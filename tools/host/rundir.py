@@ -64,13 +64,14 @@ class RunDir:
         with writing(path):
             path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
 
-    def write_commands(self, again, qemu):
-        """cmd.sh from two argument lists."""
-        path = self.path / "cmd.sh"
+    def write_commands(self, again, qemu, copy=None):
+        """cmd.sh from two argument lists. `copy`: a file QEMU wants as vars.fd in its folder."""
+        path, fresh = self.path / "cmd.sh", f"cp {shlex.quote(str(copy))} vars.fd\n" if copy else ""
         with writing(path):
             path.write_text(
                 "#!/bin/sh\n# The run again; with `qemu` only its QEMU, as it was started.\n"
-                f'[ "$1" = qemu ] || exec {shlex.join(again)}\nexec {shlex.join(qemu)}\n',
+                f'[ "$1" = qemu ] || exec {shlex.join(again)}\n'
+                f'cd "$(dirname "$0")" || exit 1\n{fresh}exec {shlex.join(qemu)}\n',
                 encoding="utf-8")
             path.chmod(0o755)
 

@@ -10,7 +10,7 @@ import dataclasses
 import time
 
 from .errors import GIB, MIB, ToolError
-from .host_memory import PAGE, rss
+from .host_memory import PAGE, available, rss
 from .live import Live
 from .rundir import RunDir
 
@@ -19,7 +19,7 @@ SAMPLE = 0.05  # and between two at the host's memory
 ASK = 0.1  # and between two `mem` commands
 PAUSE = 0.7  # after a command, so that its effect is seen in the picture
 STALL = 20.0  # a balloon that does not move for so long has failed
-SETTLE, SETTLE_MAX = 0.4, 4.0  # RSS is at rest when it has not fallen for so long; give up after
+SETTLE, SETTLE_MAX = 0.8, 4.0  # RSS is at rest when it has not fallen for so long; give up after
 BAD_EVENTS = ("error", "broken", "oom_deflate", "shortfall", "panic")
 BOOT_TIMEOUT = {"pvh": 30.0, "efi": 120.0}
 
@@ -34,12 +34,12 @@ class Step:
 
 
 DEFAULT = (
-    Step("fill", command="fill 80%", answer="fill"),
+    Step("fill", command="fill {fill}", answer="fill"),
     Step("free", command="free", answer="free"),
     Step("shrink", target=0.25),
     Step("hold", seconds=3.0),
     Step("grow", target=1.0),
-    Step("fill again", command="fill 80%", answer="fill"),
+    Step("fill again", command="fill {fill}", answer="fill"),
     Step("free again", command="free", answer="free"),
     Step("step-75", target=0.75),
     Step("step-50", target=0.50),
@@ -122,13 +122,13 @@ class Runner:
         self._end()
 
     def _command(self, step):
-        answer = []
-        self.guest.send(step.command)
+        answer, command = [], step.command.format(fill=fill_size(self.memory))
+        self.guest.send(command)
         done = self._until(
             lambda: answer.extend(e for e in self._fresh if e.has(event=step.answer)) or answer,
             60 + 60 * self.memory / GIB)
         if not done:
-            raise ToolError(f"{step.name}: the guest does not answer `{step.command}`")
+            raise ToolError(f"{step.name}: the guest does not answer `{command}`")
         self._phase.moved_bytes = answer[0].number("bytes", 0)
         self._phase.t_actual = self.now() - self._phase.start_s
 
@@ -230,6 +230,11 @@ class Runner:
             at, answer = self.guest.qmp.events.popleft()
             self.rundir.event(at - self.guest.started_at, "qmp", event=answer["event"],
                               data=answer.get("data"))
+
+
+def fill_size(memory):
+    """What `fill` is asked for: 80 % of the guest, but never what would empty the host."""
+    return f"{min(memory * 8 // 10, available() * 6 // 10) // MIB}M"
 
 
 def _time_of_fall(history, start):
