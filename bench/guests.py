@@ -5,6 +5,7 @@ Both get the same machine, CPU, RAM and balloon device; only kernel, initramfs a
 differ. Both obey `fill` and `free` on their serial port and answer with the same `@` lines.
 """
 
+import glob
 import os
 import sys
 
@@ -41,6 +42,15 @@ class Guest(qemu.Guest):
 
     def resume(self):
         self.qmp.execute("cont")
+
+    def cpu_seconds(self):
+        """CPU time that QEMU's threads have used: unlike wall-clock time it hardly depends on what
+        else the host does. From schedstat, whose unit is ns."""
+        total = 0
+        for path in glob.glob(f"/proc/{self.pid}/task/*/schedstat"):
+            with open(path, encoding="ascii") as file:
+                total += int(file.read().split()[0])
+        return total / 1e9
 
     def fill_and_free(self, size_bytes):
         """The guest writes that much memory and gives all of it back to its allocator."""

@@ -3,11 +3,13 @@
 
 The machine that runs this is shared and noisy: single figures mean little, so every pair measures
 both guests within seconds of each other, the first pair warms up and is dropped, and what is
-reported is the ratio of the two medians.
+reported is the ratio of the two medians; beside it that of the CPU time, which other load on the
+machine moves much less.
 """
 
 import statistics
 import time
+import typing
 
 from guests import MIB, ToolError
 
@@ -22,6 +24,13 @@ STILL_LIMIT_S = 300
 # and has backing on the host. After a shrink and a grow it has none: the second shrink moves
 # untouched memory.
 CASES = ("shrink touched", "grow after touched", "shrink untouched", "grow after untouched")
+
+
+class Move(typing.NamedTuple):
+    """What one move took: on the clock, and of CPU time of all QEMU threads."""
+
+    wall_s: float
+    cpu_s: float
 
 
 class MoveError(ToolError):
@@ -60,20 +69,22 @@ def settle(qmp, clock=time.monotonic, sleep=time.sleep):
 
 
 def one_turn(guest, high_bytes, low_bytes, fill_bytes, sleep=time.sleep):
-    """One guest's part of a pair: seconds by case."""
+    """One guest's part of a pair: a Move by case."""
     guest.fill_and_free(fill_bytes)
-    seconds = {}
+    moves = {}
     for case in CASES:
         sleep(PAUSE_S)
         target = low_bytes if case.startswith("shrink") else high_bytes
-        seconds[case] = timed_move(guest.qmp, target)
-    return seconds
+        cpu_before = guest.cpu_seconds()
+        wall_s = timed_move(guest.qmp, target)
+        moves[case] = Move(wall_s, guest.cpu_seconds() - cpu_before)
+    return moves
 
 
 def run_pairs(guests, pairs, turn, progress):
     """Runs pairs + 1 interleaved pairs and drops the first. `guests` maps a name to a guest; all
     but the one whose turn it is are stopped, so that they cost the host nothing. Which one goes
-    first alternates. Returns seconds as {name: {case: [..]}}."""
+    first alternates. Returns Moves as {name: {case: [..]}}."""
     samples = {name: {case: [] for case in CASES} for name in guests}
     for guest in guests.values():
         guest.pause()
@@ -81,12 +92,12 @@ def run_pairs(guests, pairs, turn, progress):
         order = list(guests) if pair % 2 == 0 else list(guests)[::-1]
         for name in order:
             guests[name].resume()
-            seconds = turn(guests[name])
+            moves = turn(guests[name])
             guests[name].pause()
-            progress(pair, name, seconds)
+            progress(pair, name, moves)
             if pair > 0:
                 for case in CASES:
-                    samples[name][case].append(seconds[case])
+                    samples[name][case].append(moves[case])
     return samples
 
 
@@ -97,11 +108,15 @@ def summarise(samples, moved_bytes, ours="aerostat", peer="linux"):
     for case in CASES:
         row = {"case": case, "pages": pages}
         for key, name in (("ours", ours), ("peer", peer)):
-            values = sorted(samples[name][case])
-            median = statistics.median(values)
-            row[key] = {"name": name, "median_s": median, "min_s": values[0], "max_s": values[-1],
-                        "us_per_page": median / pages * 1e6, "samples_s": samples[name][case]}
-        row["ratio"] = row["peer"]["median_s"] / row["ours"]["median_s"]
+            walls = [move.wall_s for move in samples[name][case]]
+            cpus = [move.cpu_s for move in samples[name][case]]
+            median = statistics.median(walls)
+            row[key] = {"name": name, "median_s": median, "min_s": min(walls),
+                        "max_s": max(walls), "us_per_page": median / pages * 1e6,
+                        "cpu_median_s": statistics.median(cpus),
+                        "samples_s": walls, "cpu_samples_s": cpus}
+        for ratio, figure in (("ratio", "median_s"), ("cpu_ratio", "cpu_median_s")):
+            row[ratio] = row["peer"][figure] / row["ours"][figure]
         rows.append(row)
     return rows
 
@@ -109,16 +124,17 @@ def summarise(samples, moved_bytes, ours="aerostat", peer="linux"):
 def table(rows):
     """The summary as a Markdown table, which is readable as plain text too."""
     ours, peer = rows[0]["ours"]["name"], rows[0]["peer"]["name"]
-    lines = [f"| case | {ours} ms (min–max) | {peer} ms (min–max) | {ours} µs/page | "
-             f"{peer} µs/page | {peer} / {ours} |",
-             "|---|---|---|---|---|---|"]
+    lines = [f"| case | {ours} ms (min–max) | {peer} ms (min–max) | µs/page | "
+             f"**{peer} / {ours}** | CPU ms | CPU {peer} / {ours} |",
+             "|---|---|---|---|---|---|---|"]
     for row in rows:
+        both = (row["ours"], row["peer"])
         cells = [row["case"]]
-        for key in ("ours", "peer"):
-            one = row[key]
-            cells.append(f"{one['median_s'] * 1e3:.0f} ({one['min_s'] * 1e3:.0f}–"
-                         f"{one['max_s'] * 1e3:.0f})")
-        cells += [f"{row[key]['us_per_page']:.2f}" for key in ("ours", "peer")]
+        cells += [f"{one['median_s'] * 1e3:.0f} ({one['min_s'] * 1e3:.0f}–"
+                  f"{one['max_s'] * 1e3:.0f})" for one in both]
+        cells.append(" : ".join(f"{one['us_per_page']:.2f}" for one in both))
         cells.append(f"**{row['ratio']:.2f}**")
+        cells.append(" : ".join(f"{one['cpu_median_s'] * 1e3:.0f}" for one in both))
+        cells.append(f"{row['cpu_ratio']:.2f}")
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)

@@ -151,12 +151,12 @@ def test_pairs_alternate_drop_the_first_and_stop_the_other():
 
     def turn(guest):
         turns.append(guest.name)
-        return {case: float(len(turns)) for case in measure.CASES}
+        return {case: measure.Move(float(len(turns)), 0.5) for case in measure.CASES}
 
     samples = measure.run_pairs(guests, 2, turn, lambda *_: None)
     assert turns == ["aerostat", "linux", "linux", "aerostat", "aerostat", "linux"]
-    assert samples["aerostat"]["shrink touched"] == [4.0, 5.0]
-    assert samples["linux"]["shrink touched"] == [3.0, 6.0]
+    walls = {name: [move.wall_s for move in samples[name]["shrink touched"]] for name in samples}
+    assert walls == {"aerostat": [4.0, 5.0], "linux": [3.0, 6.0]}
     running = set(guests)
     for name, what in log:
         running = running | {name} if what == "resume" else running - {name}
@@ -165,12 +165,35 @@ def test_pairs_alternate_drop_the_first_and_stop_the_other():
 
 
 def test_summary_is_a_ratio_of_medians():
-    samples = {"aerostat": {case: [1.0, 9.0, 2.0] for case in measure.CASES},
-               "linux": {case: [4.0, 5.0, 100.0] for case in measure.CASES}}
+    def moves(walls, cpu_s):
+        return {case: [measure.Move(wall_s, cpu_s) for wall_s in walls] for case in measure.CASES}
+
+    samples = {"aerostat": moves([1.0, 9.0, 2.0], 0.5), "linux": moves([4.0, 5.0, 100.0], 0.7)}
     row = measure.summarise(samples, 1000 * measure.PAGE)[0]
     assert row["ours"]["median_s"] == 2.0 and row["peer"]["median_s"] == 5.0
-    assert row["ratio"] == 2.5
+    assert row["ratio"] == 2.5 and row["cpu_ratio"] == pytest.approx(1.4)
     assert row["ours"]["us_per_page"] == pytest.approx(2000)
     text = measure.table([row])
     assert "**2.50**" in text and "shrink touched" in text
-    assert {line.count("|") for line in text.splitlines()} == {7}
+    assert {line.count("|") for line in text.splitlines()} == {8}
+
+
+def test_one_turn_shrinks_and_grows_touched_and_untouched():
+    clock, asked = Clock(), []
+
+    class Guest:
+        """Counts a tenth of a second of CPU per question."""
+
+        qmp = FakeQmp(2)
+        cpu = 0.0
+
+        def cpu_seconds(self):
+            self.cpu += 0.1
+            return self.cpu
+
+        def fill_and_free(self, size_bytes):
+            asked.append(size_bytes)
+
+    moves = measure.one_turn(Guest(), 1024 * MIB, 160 * MIB, 840 * MIB, clock.sleep)
+    assert asked == [840 * MIB] and list(moves) == list(measure.CASES)
+    assert all(move.cpu_s == pytest.approx(0.1) for move in moves.values())
