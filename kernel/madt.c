@@ -19,6 +19,10 @@ enum madt_entry_bytes {
     MADT_LAPIC_ADDR_BYTES = 12,
 };
 
+/* The PIT has been on pin 2 since there are IOAPICs (line 0 is the 8259's); microvm's MADT leaves it at
+ * that and lists no override. */
+#define PIT_GSI 2
+
 /* MPS INTI flags, ACPI 6.4, table 5.26; 0 means "as the bus has it". */
 #define POLARITY_MASK 0x3
 #define POLARITY_LOW  0x3
@@ -44,6 +48,7 @@ void madt_defaults(paddr_t lapic, struct madt *out)
     };
     for (uint32_t i = 0; i < MADT_ISA_IRQS; i++)
         out->isa[i].gsi = i;
+    out->isa[0].gsi = PIT_GSI;
 }
 
 static void add_ioapic(const uint8_t *entry, struct madt *out)

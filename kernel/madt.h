@@ -19,7 +19,7 @@ struct madt_ioapic {
     uint32_t gsi_base;
 };
 
-/* An ISA line: where it comes in and how. Unless overridden: GSI = number, edge, active high. */
+/* An ISA line: where it comes in and how. Unless overridden: GSI = number (2 for the PIT), edge, active high. */
 struct madt_isa {
     uint32_t gsi;
     bool is_listed; /* the table has an override for it */

@@ -66,13 +66,13 @@ static void report(void)
         clock_source(), brand);
 }
 
-/* Before each sleep. */
+/* Between tasks. */
 static void do_chores(void)
 {
     static uint32_t nmi_logged;
     uint32_t nmi_count = trap_nmi_count();
 
-    pmm_refill(memory_pmm()); /* when it fails the next sleep tries again */
+    pmm_refill(memory_pmm()); /* when it fails the next pass tries again */
     if (nmi_count != nmi_logged)
         log_warn("trap: NMI, %u since boot", nmi_count);
     nmi_logged = nmi_count;
@@ -96,7 +96,7 @@ static _Noreturn void run(void)
     suites_run();    /* the test image ends here */
     command_start(); /* the setting `run`, then lines from the console */
     event_emit("event=ready");
-    task_on_idle(do_chores);
+    task_on_pass(do_chores);
     task_loop();
 }
 

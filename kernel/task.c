@@ -15,7 +15,7 @@ static struct list queue = {&queue, &queue}; /* changed with interrupts off */
 
 static void (*chores)(void);
 
-void task_on_idle(void (*fn)(void))
+void task_on_pass(void (*fn)(void))
 {
     chores = fn;
 }
@@ -55,8 +55,6 @@ static struct task *next_task(void)
 
 static void sleep_if_idle(void)
 {
-    if (chores)
-        chores();
     cpu_irq_disable();
     if (list_is_empty(&queue) && timer_arm_next())
         cpu_idle();
@@ -66,6 +64,8 @@ static void sleep_if_idle(void)
 void task_loop(void)
 {
     for (;;) {
+        if (chores)
+            chores();
         timer_wake_due();
         struct task *task = next_task();
 

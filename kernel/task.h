@@ -24,8 +24,8 @@ void task_add(struct task *task);
 /* Run it as soon as nothing more urgent is pending. Any context, ISRs included. */
 void task_wake(struct task *task);
 
-/* Called each time before the CPU goes to sleep: small chores. Boot context. */
-void task_on_idle(void (*chores)(void));
+/* Called between tasks, and so before each sleep: chores that take next to no time. Boot context. */
+void task_on_pass(void (*chores)(void));
 
 /* Run what is pending; sleep when nothing is. Never returns. */
 _Noreturn void task_loop(void);

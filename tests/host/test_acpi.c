@@ -168,6 +168,7 @@ static void defaults_are_the_fixed_places(void **state)
     assert_int_equal(madt.ioapic_count, 1);
     assert_int_equal(madt.ioapics[0].addr, 0xFEC00000);
     assert_int_equal(madt.isa[4].gsi, 4);
+    assert_int_equal(madt.isa[0].gsi, 2); /* the PIT, even where no table says so */
     assert_false(madt.isa[4].is_listed || madt.isa[4].level || madt.isa[4].active_low);
 }
 

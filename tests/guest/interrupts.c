@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Deadlines by the LAPIC, a device interrupt through the IOAPIC (the PIT), NMI. */
+#include "kernel/clock.h"
+#include "kernel/clock_sources.h"
+#include "kernel/irq.h"
+#include "kernel/timer.h"
+#include "kernel/x86/cpu.h"
+#include "kernel/x86/io.h"
+#include "kernel/x86/lapic.h"
+#include "kernel/x86/trap.h"
+#include "tests/guest/suite.h"
+
+#include "base/units.h"
+
+#define PIT_ISA_IRQ   0
+#define PIT_COMMAND   0x43
+#define PIT_CHANNEL_0 0x40
+#define PIT_ONE_SHOT \
+    0x30 /* channel 0, low then high byte, mode 0: the line rises at the end */
+#define PIT_10_MS   11932
+#define PATIENCE_NS (2 * NS_PER_S)
+
+typedef unsigned long long ull;
+
+static void never_run(void *ctx)
+{
+    (void)ctx;
+}
+
+/* Sleep as the task loop does until `done` or patience ends. */
+static bool sleep_until(const volatile bool *done)
+{
+    uint64_t end = clock_ns() + PATIENCE_NS;
+
+    while (!*done && clock_ns() < end) {
+        timer_wake_due();
+        cpu_irq_disable();
+        if (!*done && timer_arm_next())
+            cpu_idle();
+        cpu_irq_enable();
+    }
+    return *done;
+}
+
+static enum suite_result deadlines_are_kept(void)
+{
+    static const uint64_t waits_ms[] = {1, 5, 20, 50};
+    struct irq_stats before, after;
+    static struct task task = {.run = never_run, .name = "test"};
+    static struct timer timer;
+
+    task_add(&task);
+    timer_init(&timer, &task);
+    for (size_t i = 0; i < ARRAY_LEN(waits_ms); i++) {
+        uint64_t start = clock_ns(), wait = waits_ms[i] * NS_PER_MS;
+
+        irq_stats(&before);
+        timer_set(&timer, start + wait);
+        CHECK(sleep_until(&task.pending), "%llu ms never came", (ull)waits_ms[i]);
+        uint64_t took = clock_ns() - start;
+
+        irq_stats(&after);
+        CHECK(took >= wait, "%llu ns instead of %llu", (ull)took, (ull)wait);
+        CHECK(after.timer > before.timer, "no timer interrupt");
+        log_info("test: a deadline of %llu ms took %llu us", (ull)waits_ms[i],
+                 (ull)(took / NS_PER_US));
+        task.pending = false;
+        list_remove(&task.link);
+    }
+    return SUITE_PASS;
+}
+
+static volatile bool pit_fired;
+
+static bool on_pit(void *ctx)
+{
+    (void)ctx;
+    pit_fired = true;
+    return true;
+}
+
+static enum suite_result pit_reaches_us_through_the_ioapic(void)
+{
+    struct clock_source pit;
+    uint32_t gsi;
+
+    if (!clock_source_open(CLOCK_PIT, &pit))
+        return SUITE_SKIP;
+    int err = irq_attach_isa(PIT_ISA_IRQ, on_pit, NULL, &gsi);
+    CHECK(err == 0, "cannot attach: %d", err);
+
+    uint64_t start = clock_ns();
+    pit_fired = false;
+    io_out8(PIT_COMMAND, PIT_ONE_SHOT);
+    io_out8(PIT_CHANNEL_0, PIT_10_MS & 0xFF);
+    io_out8(PIT_CHANNEL_0, PIT_10_MS >> 8);
+    while (!pit_fired && clock_ns() - start < PATIENCE_NS)
+        cpu_pause();
+    uint64_t took = clock_ns() - start;
+
+    irq_detach(gsi, on_pit, NULL);
+    CHECK(pit_fired, "GSI %u never fired", gsi);
+    CHECK(took > 9 * NS_PER_MS, "fired after %llu ns", (ull)took);
+    log_info("test: the PIT fired on GSI %u after %llu us", gsi, (ull)(took / NS_PER_US));
+    return SUITE_PASS;
+}
+
+static enum suite_result nmi_is_survived(void)
+{
+    uint32_t before = trap_nmi_count();
+    uint64_t start = clock_ns();
+
+    lapic_self_nmi();
+    while (trap_nmi_count() == before && clock_ns() - start < PATIENCE_NS)
+        cpu_pause();
+    CHECK(trap_nmi_count() == before + 1, "%u NMIs", trap_nmi_count() - before);
+    return SUITE_PASS;
+}
+
+static enum suite_result bad_lines_are_refused(void)
+{
+    int err = irq_attach(UINT32_MAX, on_pit, NULL);
+
+    CHECK(err < 0, "attached to no pin");
+    return SUITE_PASS;
+}
+
+static enum suite_result run(void)
+{
+    static enum suite_result (*const parts[])(void) = {
+        deadlines_are_kept,
+        pit_reaches_us_through_the_ioapic,
+        nmi_is_survived,
+        bad_lines_are_refused,
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        if (parts[i]() == SUITE_FAIL)
+            return SUITE_FAIL;
+    }
+    return SUITE_PASS;
+}
+
+GUEST_SUITE(interrupts, run);
