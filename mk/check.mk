@@ -6,6 +6,7 @@
 BUILDS := gcc clang
 MAKE_IN = $(MAKE) --no-print-directory
 IN_GCC = O=$(O)/gcc CC=gcc HOST_CC=gcc W=1
+IN_CLANG = O=$(O)/clang CC=clang HOST_CC=clang W=1
 step = @printf '\n== %s\n' '$(1)'
 
 # Build everything with one compiler, warnings being errors, in a folder of its own.
@@ -47,6 +48,8 @@ check-quick: ## The fast part of check, under 2 minutes
 	+@$(MAKE_IN) $(IN_GCC) check-host
 	$(call step,borders$(comma) sizes$(comma) warnings)
 	+@$(MAKE_IN) $(IN_GCC) check-layers check-sizes check-warnings check-headers check-setup
+	$(call step,in the guest)
+	+@$(MAKE_IN) $(IN_GCC) check-guest
 
 check: ## Every test
 	$(call step,build)
@@ -59,8 +62,9 @@ check: ## Every test
 	+@$(MAKE_IN) check-reproducible
 	$(call step,host tests with gcc and clang)
 	+@$(MAKE_IN) check-host-gcc check-host-clang
-	$(call step,in the guest)
-	+@$(MAKE_IN) check-guest
+	$(call step,in the guest$(comma) by gcc and by clang)
+	+@$(MAKE_IN) $(IN_GCC) check-guest
+	+@$(MAKE_IN) $(IN_CLANG) check-guest
 	$(call step,end to end)
 	@$(PYTEST)
 
