@@ -58,6 +58,31 @@ DISKS = (
     Case("efi-usb", boot="efi", disk="usb", memory=128 * MIB),
 )
 
+# What the device may offer or leave out: (case, feature bits that must have been accepted, bits
+# that must not). Bits 3 and 5 bring idle queues, 4, 33 and 34 are not accepted yet.
+FEATURES = (
+    (Case("reporting", device="virtio-balloon-pci,free-page-reporting=on"), {1, 5, 28, 29}, {4}),
+    (Case("hint-and-reporting", extra=("-object", "iothread,id=io"),
+          device="virtio-balloon-pci,free-page-hint=on,iothread=io,free-page-reporting=on"),
+     {1, 3, 5}, {4}),
+    (Case("oom", device="virtio-balloon-pci,deflate-on-oom=on"), {1, 2}, {4}),
+    (Case("oom-refused", device="virtio-balloon-pci,deflate-on-oom=on", config="balloon.oom=off"),
+     {1}, {2}),
+    (Case("plain-ring", device="virtio-balloon-pci,indirect_desc=off,event_idx=off"),
+     {1, 32}, {28, 29}),
+    (Case("packed-offered", device="virtio-balloon-pci,packed=on"), {32}, {34}),
+    (Case("modern-only", device="virtio-balloon-pci,disable-legacy=on,disable-modern=off"),
+     {32}, set()),
+    (Case("polled", config="irq=poll poll_interval=20ms"), {1, 32}, set()),
+    (Case("pc-polled", machine="pc", config="irq=poll"), {1, 32}, set()),
+)
+
+# Devices this driver must leave alone, and live on without.
+REFUSED_DEVICES = (
+    Case("legacy-only", device="virtio-balloon-pci,disable-legacy=off,disable-modern=on"),
+    Case("iommu-platform", device="virtio-balloon-pci,disable-legacy=on,iommu_platform=on"),
+)
+
 BALLOON = Case("balloon", memory=128 * MIB)
 OOM = Case("oom", memory=128 * MIB, device="virtio-balloon-pci,deflate-on-oom=on")
 FILLED_1G = Case("bottom-1G", memory=GIB)

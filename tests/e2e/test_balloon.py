@@ -4,7 +4,7 @@
 import time
 
 import pytest
-from cases import BALLOON, FILLED_1G, OOM, SPARSE_64G
+from cases import BALLOON, FEATURES, FILLED_1G, OOM, REFUSED_DEVICES, SPARSE_64G
 from host.errors import GIB, MIB
 from host.host_memory import PAGE
 from host.qemu import BALLOON_PATH
@@ -161,3 +161,28 @@ def test_detach_gives_everything_back(boot):
         guest.guest.ask("balloon attach", balloon="virtio", event="attached")
         guest.go_to(64 * MIB)
         assert guest.check_size() == 64 * MIB
+
+
+@pytest.mark.parametrize("case, accepted, refused", FEATURES, ids=[c.name for c, *_ in FEATURES])
+def test_features(boot, case, accepted, refused):
+    with boot(case) as guest:
+        attached = guest.events(balloon="virtio", event="attached")[0]
+        bits = {bit for bit in range(64) if attached.number("features") >> bit & 1}
+        assert accepted <= bits and not refused & bits, sorted(bits)
+        assert attached.get("irq") == ("poll" if "irq=poll" in case.config else "intx")
+        guest.fill_and_free("50%")
+        for part in (4, 2, 3, 1):
+            guest.go_to(case.memory // part // PAGE * PAGE)
+            guest.check_size()
+            guest.check_holes()
+
+
+@pytest.mark.parametrize("case", REFUSED_DEVICES, ids=[c.name for c in REFUSED_DEVICES])
+def test_device_that_cannot_be_driven(boot, case):
+    with boot(case) as guest:
+        assert guest.events(event="attached") == []
+        guest.qmp.balloon(case.memory // 2)
+        time.sleep(0.3)
+        assert guest.qmp.query_balloon() == case.memory
+        assert guest.mem().number("ballooned") == 0
+        assert guest.guest.ask("balloon map", event="error").get("command") == "balloon"

@@ -7,6 +7,7 @@ import time
 
 import pytest
 from cases import BOOTS, DISKS, START
+from host.errors import GIB, KIB
 from host.host_memory import cpu_seconds
 
 pytestmark = pytest.mark.e2e
@@ -70,6 +71,7 @@ def test_boot(matrix, case):
     booted = guest.events(event="boot")[0]
     assert booted.get("front") == "pvh"
     assert case.memory - (2 << 20) <= booted.number("mem_total") <= case.memory
+    assert booted.number("metadata") <= case.memory / GIB * 8.5 * KIB + 16 * KIB
     assert bool(guest.events(event="attached")) == case.balloon
     assert guest.events(event="error") == []
     guest.mem()
