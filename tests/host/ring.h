@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* One live split queue of a few entries on the device model: what the tests of the ring start from. */
+#pragma once
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/err.h"
+#include "tests/model/virtio_rig.h"
+
+#define SIZE 8u
+#define BUF  4096u
+
+#define WITH_EVENT    (BIT64(VIRTIO_F_VERSION_1) | BIT64(VIRTIO_F_EVENT_IDX))
+#define WITHOUT_EVENT BIT64(VIRTIO_F_VERSION_1)
+#define WITH_INDIRECT (WITHOUT_EVENT | BIT64(VIRTIO_F_INDIRECT_DESC))
+
+/* One live queue of SIZE entries and a buffer to carve pieces from. */
+struct ring {
+    struct virtio_rig rig;
+    struct vq *q;
+    struct dma_mem buf;
+    int tokens[64];
+};
+
+static inline void ring_start(struct ring *t, uint64_t features)
+{
+    static const struct virtio_queue_opts opts = {
+        .max_size = SIZE, .indirect_max = 4, .tables = 2};
+
+    memset(t, 0, sizeof(*t));
+    rig_init(&t->rig, features);
+    assert_int_equal(rig_open(&t->rig), 0);
+    assert_int_equal(rig_negotiate(&t->rig, features, 1, &opts), 0);
+    assert_int_equal(virtio_driver_ok(&t->rig.dev), 0);
+    assert_int_equal(t->rig.hal.hal.dma_alloc(&t->rig.hal, BUF, &t->buf), 0);
+    t->q = t->rig.dev.queues[0];
+    assert_int_equal(vq_size(t->q), SIZE);
+}
+
+static inline void ring_end(struct ring *t)
+{
+    if (t->rig.model.misuse)
+        print_message("misuse: %s\n", t->rig.model.complaint);
+    assert_int_equal(t->rig.model.misuse, 0);
+    t->rig.hal.hal.dma_free(&t->rig.hal, &t->buf);
+    assert_int_equal(rig_end(&t->rig), 0);
+}
+
+/* Add a buffer of n_out + n_in pieces of 16 bytes; its token is &tokens[id]. */
+static inline int add(struct ring *t, unsigned id, unsigned n_out, unsigned n_in)
+{
+    struct vq_seg segs[32];
+
+    for (unsigned i = 0; i < n_out + n_in; i++)
+        segs[i] = (struct vq_seg){.addr = t->buf.addr + 16 * i, .len = 16};
+    return vq_add(t->q, segs, n_out, n_in, &t->tokens[id]);
+}
+
+static inline int pop(struct ring *t, unsigned *id, uint32_t *written)
+{
+    void *token = NULL;
+    int err = vq_pop(t->q, &token, written);
+
+    if (!err)
+        *id = (unsigned)((int *)token - t->tokens);
+    return err;
+}
