@@ -52,26 +52,39 @@ static void print_fragmentation(const struct pmm_fragmentation *frag)
     print("  the most that is possible then", frag->whole_possible, "%");
 }
 
-static int run(uint64_t size_bytes)
+/* An allocator over RAM of this size, and how long that took. */
+static struct pmm *set_up(uint64_t size_bytes)
 {
     struct region item = {MIB, MIB + size_bytes};
     struct region_set ram = {.items = &item, .count = 1};
+    struct pmm_stats stats;
+    struct pmm *pmm;
+
+    model_ram_reset();
+    model_ram_add(item.start, size_bytes);
+    uint64_t start = now(NULL);
+    if (pmm_init(&ram, 0, &pmm) != 0)
+        return NULL;
+    uint64_t init_ns = now(NULL) - start;
+
+    pmm_stats(pmm, &stats);
+    printf("%llu MiB, %llu KiB of metadata\n", (unsigned long long)(size_bytes / MIB),
+           (unsigned long long)(stats.metadata_bytes / KIB));
+    print("set up", init_ns / 10, "us");
+    return pmm;
+}
+
+static int run(uint64_t size_bytes)
+{
     struct pmm_recipe recipe = {.now = now, .seed = 88172645463325252u};
     struct pmm_fragmentation frag;
     struct pmm_speed speed;
     struct pmm_stats stats;
 
-    model_ram_reset();
-    model_ram_add(item.start, size_bytes);
-    uint64_t start = now(NULL);
-    if (pmm_init(&ram, 0, &recipe.pmm) != 0)
+    recipe.pmm = set_up(size_bytes);
+    if (!recipe.pmm)
         return 1;
-    uint64_t init_ns = now(NULL) - start;
-
     pmm_stats(recipe.pmm, &stats);
-    printf("%llu MiB, %llu KiB of metadata\n", (unsigned long long)(size_bytes / MIB),
-           (unsigned long long)(stats.metadata_bytes / KIB));
-    print("set up", init_ns / 10, "us");
     recipe.capacity = stats.free_frames;
     recipe.held = calloc(recipe.capacity, sizeof(*recipe.held));
     int err = !recipe.held || pmm_recipe_speed(&recipe, &speed) != 0 ||
@@ -87,7 +100,7 @@ static int run(uint64_t size_bytes)
 
 int main(void)
 {
-    if (run(64 * MIB) || run(GIB) || run(4 * GIB)) {
+    if (!set_up(64 * GIB) || run(64 * MIB) || run(GIB) || run(4 * GIB)) {
         fprintf(stderr, "host_pmm: not enough memory\n");
         return 1;
     }

@@ -1,83 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * mm/vmm*.c: leaf sizes, splits, errors that change nothing, a source that fails at every place, frames
- * that balance, and random changes compared with a plain array of pages.
+ * that balance. test_vmm_random.c compares with an array.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "base/bits.h"
-#include "base/err.h"
-#include "mm/vmm.h"
-#include "tests/model/mmu.h"
-#include "tests/model/seams.h"
-
-#define TABLES    512 /* frames the source has */
-#define TABLES_AT (UINT64_C(1) << 32)
-#define UPPER     UINT64_C(0xFFFF800000000000)
-
-/* A source with a fixed number of frames that can be told to fail. */
-struct rig {
-    struct vmm vmm;
-    bool is_taken[TABLES];
-    uint64_t taken;
-    uint64_t fail_at; /* the n-th take() from now fails; 0: none does */
-};
-
-static int rig_take(void *ctx, paddr_t *out)
-{
-    struct rig *rig = ctx;
-
-    if (rig->fail_at != 0 && --rig->fail_at == 0)
-        return -ENOMEM;
-    for (uint64_t i = 0; i < TABLES; i++) {
-        if (!rig->is_taken[i]) {
-            rig->is_taken[i] = true;
-            rig->taken++;
-            *out = TABLES_AT + i * FRAME_SIZE;
-            memset(mmu_phys_to_virt(*out), 0xA5,
-                   FRAME_SIZE); /* a source promises no contents */
-            return 0;
-        }
-    }
-    return -ENOMEM;
-}
-
-static void rig_give(void *ctx, paddr_t frame)
-{
-    struct rig *rig = ctx;
-    uint64_t i = (frame - TABLES_AT) / FRAME_SIZE;
-
-    assert_true(i < TABLES && rig->is_taken[i]);
-    rig->is_taken[i] = false;
-    rig->taken--;
-}
-
-static void rig_begin(struct rig *rig, unsigned cpu)
-{
-    struct vmm_source source = {rig, rig_take, rig_give};
-
-    memset(rig, 0, sizeof(*rig));
-    model_ram_reset();
-    model_ram_add(TABLES_AT, TABLES * FRAME_SIZE);
-    assert_int_equal(vmm_init(&rig->vmm, source, cpu), 0);
-    assert_int_equal(rig->taken, 1);
-}
-
-static void rig_end(struct rig *rig)
-{
-    assert_int_equal(rig->vmm.table_frames, rig->taken);
-    vmm_fini(&rig->vmm);
-    assert_int_equal(rig->taken, 0);
-    assert_int_equal(rig->vmm.table_frames, 0);
-}
+#include "tests/host/vmm_rig.h"
 
 static void expect_leaf(const struct rig *rig, uint64_t virt, struct vmm_leaf leaf)
 {
@@ -377,122 +303,6 @@ static void walks_see_every_leaf(void **state)
     rig_end(&rig);
 }
 
-/* The random test's world: 16 MiB at WORLD, one entry per page: physical frame + 1 and flags. */
-#define WORLD       (UPPER + 512 * GIB - 8 * MIB)
-#define WORLD_PAGES 4096
-
-struct page {
-    uint32_t frame; /* + 1; 0: not mapped */
-    unsigned flags;
-};
-
-static void compare_world(const struct rig *rig, const struct page *pages)
-{
-    for (uint64_t i = 0; i < WORLD_PAGES; i++) {
-        uint64_t virt = WORLD + i * FRAME_SIZE;
-        struct vmm_leaf leaf;
-        bool is_mapped = vmm_lookup(&rig->vmm, virt, &leaf);
-
-        assert_int_equal(is_mapped, pages[i].frame != 0);
-        if (!is_mapped)
-            continue;
-        assert_int_equal(leaf.phys + (virt - leaf.virt),
-                         (pages[i].frame - 1) * FRAME_SIZE);
-        assert_int_equal(leaf.flags, pages[i].flags);
-    }
-}
-
-/* Runs that often end at block borders. */
-static void random_range(unsigned *seed, uint64_t *first, uint64_t *count)
-{
-    *first = (uint64_t)rand_r(seed) % WORLD_PAGES;
-    if (rand_r(seed) % 2)
-        *first = align_down(*first, BLOCK_FRAMES);
-    *count = 1 + (uint64_t)rand_r(seed) % (rand_r(seed) % 2 ? 8 : 1500);
-    if (rand_r(seed) % 2)
-        *count = align_up(*count, BLOCK_FRAMES);
-    *count = min_u64(*count, WORLD_PAGES - *first);
-}
-
-static int expected_map(const struct page *pages, uint64_t first, uint64_t count)
-{
-    for (uint64_t i = first; i < first + count; i++) {
-        if (pages[i].frame != 0)
-            return -EBUSY;
-    }
-    return 0;
-}
-
-static int expected_protect(const struct page *pages, uint64_t first, uint64_t count)
-{
-    for (uint64_t i = first; i < first + count; i++) {
-        if (pages[i].frame == 0)
-            return -EINVAL;
-    }
-    return 0;
-}
-
-/* One operation on both sides. With a source that may fail, an error means no change. */
-static void random_operation(struct rig *rig, struct page *pages, unsigned *seed)
-{
-    unsigned flags = (unsigned)rand_r(seed) % 16;
-    uint64_t first, count,
-        frame = (uint64_t)(rand_r(seed) % 2) * (uint64_t)(rand_r(seed) % 5000);
-    unsigned op = (unsigned)rand_r(seed) % 3;
-    int err, expected = 0;
-
-    random_range(seed, &first, &count);
-    if (frame == 0)
-        frame = (first + 1024) & ~UINT64_C(511);
-    uint64_t virt = WORLD + first * FRAME_SIZE, bytes = count * FRAME_SIZE;
-
-    rig->fail_at = rand_r(seed) % 8 == 0 ? 1 + (uint64_t)rand_r(seed) % 4 : 0;
-    if (op == 0) {
-        err = vmm_map(&rig->vmm, virt, frame * FRAME_SIZE, bytes, flags);
-        expected = expected_map(pages, first, count);
-    } else if (op == 1) {
-        err = vmm_unmap(&rig->vmm, virt, bytes);
-    } else {
-        err = vmm_protect(&rig->vmm, virt, bytes, flags);
-        expected = expected_protect(pages, first, count);
-    }
-    assert_true(err == expected || err == -ENOMEM);
-    for (uint64_t i = 0; err == 0 && i < count; i++) {
-        if (op == 0)
-            pages[first + i].frame = (uint32_t)(frame + i + 1);
-        if (op == 1)
-            pages[first + i].frame = 0;
-        else
-            pages[first + i].flags = flags;
-    }
-}
-
-static void random_changes_equal_an_array(void **state)
-{
-    const char *given = getenv("TEST_SEED");
-    unsigned seed = given ? (unsigned)strtoul(given, NULL, 0) : 7;
-    struct page *pages = calloc(WORLD_PAGES, sizeof(*pages));
-    struct rig rig;
-
-    (void)state;
-    printf("seed %u (TEST_SEED sets it)\n", seed);
-    rig_begin(&rig, VMM_CPU_NX | VMM_CPU_1G);
-    for (unsigned i = 0; i < 20000; i++) {
-        random_operation(&rig, pages, &seed);
-        if (i % 50 == 0)
-            compare_world(&rig, pages);
-        if (i % 500 != 0)
-            continue;
-        rig.fail_at = 0;
-        assert_int_equal(vmm_unmap(&rig.vmm, WORLD, WORLD_PAGES * FRAME_SIZE), 0);
-        assert_int_equal(rig.taken, 1); /* no table outlives its last leaf */
-        memset(pages, 0, WORLD_PAGES * sizeof(*pages));
-    }
-    rig.fail_at = 0;
-    rig_end(&rig);
-    free(pages);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -506,7 +316,6 @@ int main(void)
         cmocka_unit_test(without_nx_all_is_executable),
         cmocka_unit_test(a_missing_table_frame_changes_nothing),
         cmocka_unit_test(walks_see_every_leaf),
-        cmocka_unit_test(random_changes_equal_an_array),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
