@@ -61,13 +61,16 @@ $(eval $(call link_image,aerostat.elf,$(KERNEL_OBJS)))
 $(eval $(call link_image,aerostat-test.elf,$(KERNEL_OBJS) $(SUITE_OBJS)))
 
 # The balloon library for other firmware: drivers/ and include/, no kernel.
+# Nothing may be asked of its user but mem* and the seams, so no stack protector.
+LIB_CFLAGS = $(filter-out -mcmodel=kernel -fno-pic -fno-pie -fstack-protector% -mstack-protector%,\
+               $(GUEST_CFLAGS)) -fPIC -fno-stack-protector
 $(O)/libballoon.a: $(patsubst %,$(O)/lib/%.o,$(LIB_C))
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcsD $@ $^
 
 $(O)/lib/%.c.o: %.c $(O)/flags.stamp
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(filter-out -mcmodel=kernel -fno-pic -fno-pie,$(GUEST_CFLAGS)) -fPIC -c $< -o $@
+	$(Q)$(CC) $(LIB_CFLAGS) -c $< -o $@
 
 $(O)/libballoon.pc: mk/rules.mk
 	@mkdir -p $(@D)
