@@ -47,7 +47,8 @@ check-quick: ## The fast part of check, under 2 minutes
 	+@$(MAKE_IN) build-gcc build-clang
 	+@$(MAKE_IN) $(IN_GCC) check-host
 	$(call step,borders$(comma) sizes$(comma) warnings)
-	+@$(MAKE_IN) $(IN_GCC) check-layers check-sizes check-warnings check-headers check-setup
+	+@$(MAKE_IN) $(IN_GCC) check-layers check-sizes check-warnings check-headers check-setup \
+	  check-embed check-requirements
 	$(call step,in the guest)
 	+@$(MAKE_IN) $(IN_GCC) check-guest
 
@@ -57,7 +58,8 @@ check: ## Every test
 	$(call step,gcc and clang without warnings)
 	+@$(MAKE_IN) build-gcc build-clang
 	$(call step,borders$(comma) sizes$(comma) warnings)
-	+@$(MAKE_IN) $(IN_GCC) check-layers check-sizes check-warnings check-headers check-setup
+	+@$(MAKE_IN) $(IN_GCC) check-layers check-sizes check-warnings check-headers check-setup \
+	  check-embed check-requirements
 	$(call step,same bytes from the same tree)
 	+@$(MAKE_IN) check-reproducible
 	$(call step,host tests with gcc and clang)
