@@ -22,7 +22,7 @@
 #define STEP_FRAMES 16
 #define FLOOR_BYTES \
     (512 * KIB) /* left to the kernel: rings, tables, maps of blocks in pieces */
-#define OOM_FRAMES BLOCK_FRAMES /* asked of the balloon at a time */
+#define OOM_FRAMES (4 * BLOCK_FRAMES) /* asked of the balloon at a time, at most */
 #define PATTERN    UINT64_C(0x9E3779B97F4A7C15)
 
 typedef unsigned long long ull;
@@ -147,7 +147,8 @@ static void fill_step(void)
 
     while (state.done_bytes < state.wanted_bytes) {
         if (fill_some() != 0) {
-            uint64_t back = drivers_oom(OOM_FRAMES);
+            uint64_t left = (state.wanted_bytes - state.done_bytes) / FRAME_SIZE;
+            uint64_t back = drivers_oom(min_u64(left, OOM_FRAMES));
 
             if (back == 0) {
                 command_error("fill", "out of memory after %llu of %llu bytes",

@@ -24,7 +24,8 @@ enum exit_status {
 
 static bool panicking;
 
-/* The stack protector's own names; stack_guard_init() gives the guard its value. */
+/* The stack protector's own names; kernel_entry mixes the time into the guard before any C runs. Its low
+ * byte stays 0, where a string that runs over ends. */
 uintptr_t __stack_chk_guard = 0x595E9FBD94FDA700;
 void __stack_chk_fail(void);
 

@@ -4,6 +4,7 @@
 ; state the machine is.
 
 extern kernel_main
+extern __stack_chk_guard
 
 section .text.entry progbits alloc exec nowrite align=16
 bits 64
@@ -15,6 +16,21 @@ kernel_entry:
         cld
         xor     ebp, ebp                ; the end of every backtrace
         and     rsp, -16
+        rdtsc                           ; a guard that differs from boot to boot; by rdrand where there is
+        shl     rdx, 32
+        or      rdx, rax
+        mov     r8, rdx
+        mov     eax, 1
+        cpuid
+        bt      ecx, 30
+        jnc     .guard
+        rdrand  rax
+        jnc     .guard
+        mov     r8, rax
+.guard: mov     rax, 0x9E3779B97F4A7C15 ; spreads the few bits of the time that differ
+        imul    r8, rax
+        shl     r8, 8                   ; the low byte stays 0
+        xor     [rel __stack_chk_guard], r8
         call    kernel_main
         ud2
 
