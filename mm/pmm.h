@@ -68,7 +68,8 @@ uint64_t pmm_metadata_bytes(const struct region_set *ram);
 
 /*
  * Set up over `ram` (frame aligned, sorted, disjoint). Touches the descriptors only. *out lives in the
- * carved metadata. -EINVAL: ranges unsorted or overlapping; -ENOMEM: no range holds the metadata.
+ * carved metadata. All RAM counts as untouched. -EINVAL: a range is out of order, empty, overlaps, ends past
+ * 52 bits or is not frame aligned; -ENOMEM: no range holds the metadata.
  */
 int pmm_init(const struct region_set *ram, uint64_t reserve_bytes, struct pmm **out);
 
