@@ -51,22 +51,23 @@ static enum suite_result deadlines_are_kept(void)
 
     task_add(&task);
     timer_init(&timer, &task);
+    irq_stats(&before);
     for (size_t i = 0; i < ARRAY_LEN(waits_ms); i++) {
         uint64_t start = clock_ns(), wait = waits_ms[i] * NS_PER_MS;
 
-        irq_stats(&before);
         timer_set(&timer, start + wait);
         CHECK(sleep_until(&task.pending), "%llu ms never came", (ull)waits_ms[i]);
         uint64_t took = clock_ns() - start;
 
-        irq_stats(&after);
         CHECK(took >= wait, "%llu ns instead of %llu", (ull)took, (ull)wait);
-        CHECK(after.timer > before.timer, "no timer interrupt");
         log_info("test: a deadline of %llu ms took %llu us", (ull)waits_ms[i],
                  (ull)(took / NS_PER_US));
         task.pending = false;
         list_remove(&task.link);
     }
+    /* A busy host may make one deadline pass before we sleep, hardly all of them. */
+    irq_stats(&after);
+    CHECK(after.timer > before.timer, "no timer interrupt");
     return SUITE_PASS;
 }
 
