@@ -10,7 +10,7 @@
  * ones first. Blocks in pieces have a class; the classes share a block only where the alternative is an
  * error (counted: class_mixes), and a block with a fixed frame in it counts as fixed.
  *
- *     pfn_t pfn;
+ *     struct pmm_run got;
  *     int err = pmm_take(pmm, (struct pmm_want){.order = 0, .class = PMM_FIXED}, &got);
  *     ...
  *     pmm_give(pmm, got.pfn, 0, RUN_TOUCHED);
