@@ -208,7 +208,10 @@ class Runner:
 
     def _sample(self):
         guest, now = self.guest, time.monotonic()
-        resident, huge = rss(guest.pid)
+        try:
+            resident, huge = rss(guest.pid)
+        except ToolError as problem:  # it ended between check_alive() and here
+            raise guest.cause_of(problem) from None
         self.state["rss"] = resident
         self._history.append((now, resident))
         self.rundir.sample({
