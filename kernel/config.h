@@ -29,7 +29,7 @@ void config_load(const struct boot_info *info);
 /* A key that is not in the table is our own bug. Sizes are in bytes: "4M", "512K", "1G", "123".
  * Times are in ns: "100ms", "2s", "50us". Any context after config_load(); before it, the built-in
  * values. */
-uint64_t config_u64(const char *key); /* TYPE_UINT, TYPE_SIZE, TYPE_TIME */
+uint64_t config_u64(const char *key); /* TYPE_SIZE, TYPE_TIME */
 bool config_bool(const char *key);    /* on/off, yes/no, 1/0 */
 const char *config_str(const char *key);
 bool config_is(const char *key, const char *value); /* same text; for choices */

@@ -9,8 +9,7 @@
 
 enum config_type {
     CONFIG_TYPE_BOOL, /* on/off, yes/no, 1/0 */
-    CONFIG_TYPE_UINT, /* decimal or 0x hexadecimal */
-    CONFIG_TYPE_SIZE, /* bytes; K, M, G, T (with or without "iB"); words of `allowed` too */
+    CONFIG_TYPE_SIZE, /* bytes, decimal or 0x; K, M, G, T or KiB ...; words of `allowed` too */
     CONFIG_TYPE_TIME,   /* ns; the unit ns, us, ms or s is required */
     CONFIG_TYPE_CHOICE, /* one word of `allowed` */
     CONFIG_TYPE_WORDS,  /* words of `allowed`, separated by commas */
@@ -22,7 +21,7 @@ struct config_key {
     enum config_type type;
     const char *built_in;
     const char *allowed; /* "a|b|c"; NULL: no words */
-    uint64_t min, max;   /* of numbers; for TYPE_UINT, TYPE_SIZE, TYPE_TIME */
+    uint64_t min, max;   /* of sizes and times */
     const char *meaning;
 };
 

@@ -183,17 +183,10 @@ static const char *check_number(const struct config_key *key, struct span value,
         *number = CONFIG_AUTO;
         return NULL;
     }
-    if (key->type == CONFIG_TYPE_SIZE) {
-        err = config_parse_size(value.at, value.len, number);
-    } else if (key->type == CONFIG_TYPE_TIME) {
+    if (key->type == CONFIG_TYPE_TIME)
         err = config_parse_time(value.at, value.len, number);
-    } else {
-        struct span rest = value;
-
-        err = take_number(&rest, number);
-        if (rest.len > 0)
-            err = -EINVAL;
-    }
+    else
+        err = config_parse_size(value.at, value.len, number);
     if (err)
         return key->type == CONFIG_TYPE_TIME ? "expected a time such as 100ms"
                                              : "expected a number such as 512 or 4M";
@@ -218,7 +211,6 @@ static const char *check_value(const struct config_key *key, struct span value,
         return check_words(key->allowed, value);
     case CONFIG_TYPE_TEXT:
         return NULL;
-    case CONFIG_TYPE_UINT:
     case CONFIG_TYPE_SIZE:
     case CONFIG_TYPE_TIME:
         break;

@@ -38,6 +38,6 @@ void handover_paging_build(uint64_t (*tables)[512], paddr_t phys, paddr_t kernel
         tables[LOW_PDPT][i] = (phys + (LOW_PD + i) * FRAME_SIZE) | rights;
     for (unsigned i = 0; i < LOW_GIB * 512; i++)
         tables[LOW_PD + i / 512][i % 512] = i * BLOCK_SIZE | rights | ENTRY_LARGE;
-    for (uint64_t i = 0; i < blocks && i < 512; i++)
+    for (uint64_t i = 0; i < blocks; i++)
         tables[IMAGE_PD][i] = (kernel_phys + i * BLOCK_SIZE) | rights | ENTRY_LARGE;
 }

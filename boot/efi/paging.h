@@ -9,6 +9,7 @@
 
 #define PAGING_TABLES 8 /* 4 KiB each */
 
-/* Build them in `tables`, zeroed memory at physical address `phys`. The root is the first one. */
+/* Build them in `tables`, zeroed memory at physical address `phys`. The root is the first one. The kernel
+ * is smaller than 1 GiB: elf_check() bounds it. */
 void handover_paging_build(uint64_t (*tables)[512], paddr_t phys, paddr_t kernel_phys,
                            uint64_t kernel_bytes);

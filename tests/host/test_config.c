@@ -202,6 +202,24 @@ static void long_values(void **state)
     assert_int_equal(strlen(heard.value), 64 + 3); /* shortened, with dots */
 }
 
+static void limits_belong_to_the_range(void **state)
+{
+    char text[80] = "";
+
+    (void)state;
+    parse(CONFIG_CMDLINE, "poll_interval=1ms run=~");
+    assert_int_equal(value_of("poll_interval")->number, NS_PER_MS);
+    assert_string_equal(value_of("run")->text, "~");
+    parse(CONFIG_CMDLINE, "poll_interval=10s .efi initrd=");
+    assert_int_equal(value_of("poll_interval")->number, 10 * NS_PER_S);
+    assert_int_equal(heard.count, 0);
+    memset(text, 'k', 64); /* the longest key that is shown in full */
+    text[1] = '~';
+    config_put(&set, CONFIG_FWCFG, text, 64, " ~", 2, &report);
+    assert_string_equal(heard.key, text);
+    assert_string_equal(heard.value, " ~");
+}
+
 static void control_characters_are_refused_and_not_repeated(void **state)
 {
     (void)state;
@@ -218,6 +236,8 @@ static void sizes_and_times(void **state)
     (void)state;
     assert_int_equal(config_parse_size("0x10KiB", 7, &n), 0);
     assert_int_equal(n, 16 * KIB);
+    assert_int_equal(config_parse_size("0xafAF09", 8, &n), 0);
+    assert_int_equal(n, 0xAFAF09);
     assert_int_equal(config_parse_size("3G", 2, &n), 0);
     assert_int_equal(n, 3 * GIB);
     assert_int_equal(config_parse_size("18446744073709551615", 20, &n), 0);
@@ -294,6 +314,7 @@ int main(void)
         cmocka_unit_test_setup(an_open_quote_ends_with_its_line, start),
         cmocka_unit_test_setup(words_of_others_are_left_alone, start),
         cmocka_unit_test_setup(long_values, start),
+        cmocka_unit_test_setup(limits_belong_to_the_range, start),
         cmocka_unit_test_setup(control_characters_are_refused_and_not_repeated, start),
         cmocka_unit_test_setup(sizes_and_times, start),
         cmocka_unit_test_setup(random_text, start),

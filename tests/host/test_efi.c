@@ -120,6 +120,21 @@ static void broken_elfs_are_refused(void **state)
     assert_string_equal(why_not(&elf, sizeof(elf)),
                         "a segment outside the kernel's address range");
     elf = sound_elf();
+    elf.segment_count = 0;
+    assert_string_equal(why_not(&elf, sizeof(elf)), "program headers outside the file");
+    elf = sound_elf();
+    elf.segment_bytes = 64;
+    assert_string_equal(why_not(&elf, sizeof(elf)), "program headers outside the file");
+    elf = sound_elf();
+    elf.segments[1].virt = KERNEL_VIRT + 65 * MIB;
+    assert_string_equal(why_not(&elf, sizeof(elf)),
+                        "a segment outside the kernel's address range");
+    elf = sound_elf();
+    elf.entry = KERNEL_VIRT;
+    assert_string_equal(why_not(&elf, sizeof(elf)), "accepted");
+    elf.entry = KERNEL_VIRT + 16; /* just behind the code */
+    assert_string_equal(why_not(&elf, sizeof(elf)), "the entry is not in its code");
+    elf = sound_elf();
     elf.entry = KERNEL_VIRT + 0x1000; /* data */
     assert_string_equal(why_not(&elf, sizeof(elf)), "the entry is not in its code");
 }
@@ -153,7 +168,7 @@ static void load_options(void **state)
     assert_int_equal(options(u"a\u00e4", 4, out, sizeof(out)), 0);
     assert_int_equal(options(u"a=b", 7, out, sizeof(out)), 0); /* odd */
     assert_int_equal(options("", 0, out, sizeof(out)), 0);
-    assert_int_equal(options(u"1234567", 14, out, sizeof(out)), 7);
+    assert_int_equal(options(u"123456~", 14, out, sizeof(out)), 7);
     assert_int_equal(options(u"12345678", 16, out, sizeof(out)),
                      0); /* too long: none, not half */
     assert_string_equal(out, "");
@@ -210,6 +225,28 @@ static void types_merge_and_the_kernel_is_cut_out(void **state)
     assert_int_equal(info.mem[5].efi_executable, 0);
     expect_mem(6, BOOT_MEM_RESERVED, 0xFEC00000, 0x1000);
     expect_mem(7, BOOT_MEM_RESERVED, 0x700000, 0x1000);
+}
+
+static void exact_fits(void **state)
+{
+    static const struct descriptor map[] = {
+        {.type = 7, .start = 0x100000, .pages = 0},    /* nothing */
+        {.type = 2, .start = 0x200000, .pages = 0x13}, /* the kernel's own range */
+    };
+    uint8_t short_map[40];
+
+    (void)state;
+    info.kernel_phys = 0x200000;
+    convert(map, 2, 0x13000);
+    assert_int_equal(info.mem_count, 1);
+    expect_mem(0, BOOT_MEM_KERNEL, 0x200000, 0x13000);
+
+    memcpy(short_map, &map[1], sizeof(short_map)); /* the shortest descriptor there is */
+    memory_map_convert(short_map, sizeof(short_map), sizeof(short_map), 0x12000, &info);
+    assert_int_equal(info.error, BOOT_ERROR_NONE);
+    assert_int_equal(info.mem_count, 2);
+    expect_mem(0, BOOT_MEM_KERNEL, 0x200000, 0x12000);
+    expect_mem(1, BOOT_MEM_LOADER, 0x212000, 0x1000);
 }
 
 static void broken_maps(void **state)
@@ -275,6 +312,10 @@ static void the_promised_page_tables(void **state)
     assert_int_equal(walk(tables, phys, KERNEL_VIRT), 0x5E00000);
     assert_int_equal(walk(tables, phys, KERNEL_VIRT + 0x212344), 0x5E00000 + 0x212344);
     assert_int_equal(walk(tables, phys, KERNEL_VIRT + 0x400000), -1);
+    memset(tables, 0, sizeof(tables));
+    handover_paging_build(tables, phys, 0x5E00000, 0x200000); /* exactly one page */
+    assert_int_equal(walk(tables, phys, KERNEL_VIRT + 0x1FFFFF), 0x5FFFFFF);
+    assert_int_equal(walk(tables, phys, KERNEL_VIRT + 0x200000), -1);
 }
 
 int main(void)
@@ -284,6 +325,7 @@ int main(void)
         cmocka_unit_test(broken_elfs_are_refused),
         cmocka_unit_test(load_options),
         cmocka_unit_test(types_merge_and_the_kernel_is_cut_out),
+        cmocka_unit_test(exact_fits),
         cmocka_unit_test(broken_maps),
         cmocka_unit_test(the_promised_page_tables),
     };

@@ -55,6 +55,27 @@ static void a_pc_has_control_ports(void **state)
     assert_int_equal(tables.pm1a_control.addr, 0x4004);
 }
 
+static void fields_at_the_very_end(void **state)
+{
+    uint8_t fadt[276] = "FACP";
+    struct power_tables tables;
+
+    (void)state;
+    put32(fadt + 48, 0xFFFF); /* the last port is one */
+    put32(fadt + 64, 0xFFFF);
+    power_parse_fadt(fadt, 68, &tables);
+    assert_int_equal(tables.pm1a_control.addr, 0xFFFF);
+    assert_int_equal(tables.smi_command, 0xFFFF);
+    power_parse_fadt(fadt, 67, &tables);
+    assert_int_equal(tables.pm1a_control.addr, 0);
+    memcpy(fadt + 172, "\x01\x10\x00\x02\xff\xff", 6);
+    put32(fadt + 64, 0x604);
+    power_parse_fadt(fadt, 184, &tables);
+    assert_int_equal(tables.pm1a_control.addr, 0xFFFF);
+    power_parse_fadt(fadt, 183, &tables);
+    assert_int_equal(tables.pm1a_control.addr, 0x604);
+}
+
 static void a_microvm_has_a_sleep_register(void **state)
 {
     uint8_t fadt[276] = "FACP";
@@ -147,6 +168,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_pc_has_control_ports),
+        cmocka_unit_test(fields_at_the_very_end),
         cmocka_unit_test(a_microvm_has_a_sleep_register),
         cmocka_unit_test(nonsense_counts_as_absent),
         cmocka_unit_test(the_package_in_its_forms),

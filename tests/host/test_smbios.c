@@ -78,6 +78,22 @@ static void broken_structures_end_the_walk(void **state)
     assert_string_equal(found, ""); /* nothing behind the prefix */
 }
 
+static void odd_ends(void **state)
+{
+    (void)state;
+    assert_int_equal(WALK("\x02\x04\x03\x00\0\0"), 0); /* without an end structure */
+    assert_int_equal(WALK("\x7f\x04\x03\x00"), 0);     /* the end without its strings */
+    /* One NUL where two belong: the next structure is found all the same. */
+    assert_int_equal(WALK("\x02\x04\x03\x00\0\x0b\x05\x02\x00\x01"
+                          "aerostat:a=1\0\0"),
+                     0);
+    assert_string_equal(found, "a=1;");
+    assert_int_equal(WALK("\x0b\x00\x02\x00"
+                          "aerostat:a=1\0\0"),
+                     -EINVAL); /* a length of zero */
+    assert_string_equal(found, "");
+}
+
 static void random_structures(void **state)
 {
     unsigned seed = 42;
@@ -120,6 +136,13 @@ static void entry_points(void **state)
     assert_int_equal(table.size_bytes, 0x1000);
     for (size_t len = 0; len < 24; len++)
         assert_int_equal(smbios_parse_entry(v3, len, &table), -EINVAL);
+    v3[6] = 16; /* a sound checksum over too little */
+    seal(v3, 16, 5);
+    assert_int_equal(smbios_parse_entry(v3, 24, &table), -EINVAL);
+    v3[6] = 25;
+    assert_int_equal(smbios_parse_entry(v3, 24, &table), -EINVAL);
+    v3[6] = 24;
+    seal(v3, 24, 5);
     v3[20]++;
     assert_int_equal(smbios_parse_entry(v3, 24, &table), -EINVAL);
 
@@ -130,6 +153,20 @@ static void entry_points(void **state)
     assert_int_equal(smbios_parse_entry(v2, 31, &table), 0);
     assert_int_equal(table.addr, 0xF0000);
     assert_int_equal(table.size_bytes, 0x1234);
+    for (size_t len = 0; len < 31; len++)
+        assert_int_equal(smbios_parse_entry(v2, len, &table), -EINVAL);
+    v2[30]++;
+    assert_int_equal(smbios_parse_entry(v2, 31, &table), -EINVAL);
+    v2[5] = 30; /* as some 2.1 firmware has it */
+    seal(v2, 30, 4);
+    assert_int_equal(smbios_parse_entry(v2, 31, &table), 0);
+    v2[0] = 'X';
+    seal(v2, 30, 4);
+    assert_int_equal(smbios_parse_entry(v2, 31, &table), -EINVAL);
+    v2[0] = '_';
+    v2[16] = 'X';
+    seal(v2, 30, 4);
+    assert_int_equal(smbios_parse_entry(v2, 31, &table), -EINVAL);
     v2[5] = 200; /* longer than what may be read */
     assert_int_equal(smbios_parse_entry(v2, 31, &table), -EINVAL);
 }
@@ -180,6 +217,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(oem_strings_are_handed_out),
         cmocka_unit_test(broken_structures_end_the_walk),
+        cmocka_unit_test(odd_ends),
         cmocka_unit_test(random_structures),
         cmocka_unit_test(entry_points),
         cmocka_unit_test(fwcfg_entries),

@@ -111,6 +111,11 @@ static void nonsense_is_listed_and_not_believed(void **state)
         "@ t=1 target= actual=1",
         "@ t=1 total=18446744073709551615 free=1",
         "@ target=1 actual=1",
+        "@x t=1 target=1 actual=1",
+        "# t=1 target=1 actual=1",
+        "@ t=1 target=1099511627776 actual=1",
+        "@ t=1 target=1 actual=1099511627776",
+        "@ t=1 total=4503599627370496 free=1",
     };
 
     (void)state;
@@ -160,6 +165,11 @@ static void sizes_are_clamped(void **state)
     assert_int_equal(page.rows, PAGE_ROWS_MIN);
     feed("still fine\n");
     assert_string_equal(row(PAGE_ROWS_MIN - 1), "still fine");
+    status_page_init(&page, PAGE_COLS_MAX, 1000000);
+    assert_int_equal(page.rows, PAGE_ROWS_MAX);
+    feed("one\n~two\n");
+    assert_string_equal(row(PAGE_ROWS_MAX - 1), "~two");
+    assert_string_equal(row(PAGE_ROWS_MAX - 2), "one");
 }
 
 static void glyphs(void **state)
