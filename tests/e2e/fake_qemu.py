@@ -40,16 +40,18 @@ class Guest:
         self.target = self.actual = self.size
         self.filled = 0
         self.start = time.monotonic_ns()
-        self.serial = connect("serial")
+        path = path_of("serial")
+        self.input = os.open(f"{path}.in", os.O_RDWR)
+        self.output = os.open(f"{path}.out", os.O_RDWR)
 
     def say(self, text):
         line = f"@ t={time.monotonic_ns() - self.start} {text}\n"
         if FAKE != "silent":
-            self.serial.sendall(line.encode())
+            os.write(self.output, line.encode())
 
     def boot(self):
         if FAKE == "noise":
-            self.serial.sendall(b"\x1b[2J\xff\xfe@ t=x\r\n@ t=99999999999999999999999 a=b\n@ \n")
+            os.write(self.output, b"\x1b[2J\xff\xfe@ t=x\r\n@ t=99999999999999999999999 a=b\n@ \n")
         self.say(f"event=boot version=1 front=pvh mem_total={self.size}")
         if FAKE != "no-balloon":
             self.say("balloon=virtio event=attached features=0x1 transport=pci-modern irq=intx")
@@ -62,7 +64,7 @@ class Guest:
                      f" ballooned={self.size - self.actual}")
         elif line.startswith("fill"):
             if FAKE == "panic":
-                self.serial.sendall(b"panic: page fault at 0x10\n")
+                os.write(self.output, b"panic: page fault at 0x10\n")
                 sys.exit(7)
             self.filled = self.size * 8 // 10
             for at in range(0, self.filled, PAGE):
@@ -76,7 +78,7 @@ class Guest:
 
     def set_target(self, target):
         if FAKE == "die":
-            self.serial.sendall(b"last words\n")
+            os.write(self.output, b"last words\n")
             sys.exit(1)
         self.target = min(self.size, target)
 
@@ -93,11 +95,9 @@ class Guest:
                  f" actual={(self.size - self.actual) // PAGE}")
 
 
-def connect(name):
+def path_of(name):
     chardev = next(value for value in option("chardev") if f"id={name}" in value)
-    sock = socket.socket(socket.AF_UNIX)
-    sock.connect(chardev.rpartition("path=")[2])
-    return sock
+    return chardev.rpartition("path=")[2]
 
 
 def answer(guest, request):
@@ -121,24 +121,26 @@ def main():
     if FAKE == "refuse":
         sys.exit("fake-qemu: -machine q35: unsupported machine type")
     guest = Guest()
-    qmp = connect("qmp")
+    qmp = socket.socket(socket.AF_UNIX)
+    qmp.connect(path_of("qmp"))
     qmp.sendall(b"SSH-2.0-nonsense\n" if FAKE == "rude" else json.dumps(
         {"QMP": {"version": {"qemu": {"major": 7, "minor": 2, "micro": 0}}}}).encode() + b"\n")
     guest.boot()
-    selector, pending = selectors.DefaultSelector(), {qmp: b"", guest.serial: b""}
-    for sock in pending:
-        selector.register(sock, selectors.EVENT_READ)
+    selector = selectors.DefaultSelector()
+    pending = {qmp.fileno(): b"", guest.input: b""}
+    for descriptor in pending:
+        selector.register(descriptor, selectors.EVENT_READ)
     while True:
         for key, _ in selector.select(0.002):
-            data = key.fileobj.recv(4096)
+            data = os.read(key.fd, 4096)
             if not data:
                 return
-            *lines, pending[key.fileobj] = (pending[key.fileobj] + data).split(b"\n")
+            *lines, pending[key.fd] = (pending[key.fd] + data).split(b"\n")
             for line in lines:
-                if key.fileobj is qmp:
-                    qmp.sendall(answer(guest, json.loads(line)))
-                else:
+                if key.fd == guest.input:
                     guest.command(line.decode())
+                else:
+                    qmp.sendall(answer(guest, json.loads(line)))
         guest.step()
 
 

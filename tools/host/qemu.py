@@ -1,22 +1,24 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """One guest under QEMU: its command line, its process, its monitor and its serial line.
 
-We listen on two unix sockets and QEMU connects, so no byte is lost and nothing is polled for.
-A thread reads the serial line into a file and a queue of `@` events; everything else belongs to
-the thread that made the Guest. However we end, QEMU ends: stop() on every way out, and the kernel
+The serial line is a pair of named pipes, 1 MiB deep: QEMU writes single bytes, of which a unix
+socket holds 278, and what does not fit the guest drops sooner or later. For QMP we listen and QEMU
+connects. A thread reads the serial line into a file and a queue of `@` events; everything else
+belongs to the thread that made the Guest. However we end, QEMU ends: stop() on every way out, and the kernel
 kills it when we die (PR_SET_PDEATHSIG).
 """
 
 import collections
+import contextlib
 import ctypes
 import dataclasses
+import fcntl
 import os
 import pathlib
 import shlex
 import shutil
 import signal
 import socket
-import struct
 import subprocess
 import tempfile
 import threading
@@ -32,6 +34,8 @@ BALLOON_ID = "balloon0"
 BALLOON_PATH = f"/machine/peripheral/{BALLOON_ID}"
 CONNECT_TIMEOUT = 10.0
 PR_SET_PDEATHSIG = 1
+SEND_TIMEOUT = 5.0
+PIPE_SIZE = 1 << 20
 LINE_MAX = 64 << 10
 EVENTS_KEPT = 200000
 
@@ -68,7 +72,7 @@ def command(spec, folder, ram_path=None):
             "-machine", f"{spec.machine},memory-backend=ram", "-cpu", spec.cpu,
             "-smp", str(spec.smp), "-m", f"{spec.memory // 1024}K",
             "-object", f"{backend},size={spec.memory}"]
-    argv += ["-chardev", f"socket,id=serial,path={folder}/serial.sock", "-serial",
+    argv += ["-chardev", f"pipe,id=serial,path={folder}/serial", "-serial",
              "chardev:serial", "-chardev", f"socket,id=qmp,path={folder}/qmp.sock",
              "-mon", "chardev=qmp,mode=control"]
     argv += spec.extra  # first: bridges come before what is plugged into them
@@ -109,11 +113,12 @@ class Guest:
         self.seen = 0  # events so far; the deque forgets, this does not
         self.last_line = ""
         self.reader_error = None
-        self.process = self.qmp = self.serial = self.ram_file = None
+        self.process = self.qmp = self.ram_file = None
         self.started_at = 0.0
         self._serial_log, self._reader = serial_log, None
         self._folder = tempfile.mkdtemp(prefix="aerostat-")
-        self._listeners = {}
+        self._pipes = []  # file descriptors: commands to the guest, its output, our hold on that
+        self._listener = None
 
     def __enter__(self):
         try:
@@ -134,22 +139,17 @@ class Guest:
             self._copy_variables()
         if spec.ram == "shared":
             self.ram_file = RamFile(f"/dev/shm/{os.path.basename(self._folder)}", spec.memory)
-        for name in ("serial", "qmp"):
-            listener = socket.socket(socket.AF_UNIX)
-            listener.bind(f"{self._folder}/{name}.sock")
-            listener.listen(1)
-            self._listeners[name] = listener
+        self._open_lines()
         self.argv = command(spec, self._folder, self.ram_file and self.ram_file.path)
         self._spawn()
-        self.serial = self._accept("serial")
-        self.serial.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 5, 0))
         self._reader = threading.Thread(target=self._read_serial, daemon=True)
         self._reader.start()
         try:
-            self.qmp = Qmp(self._accept("qmp"))
+            self.qmp = Qmp(self._accept())
             self.qmp.open()
         except QmpError as problem:
             raise self.cause_of(problem) from None
+        self._let_go()
         if self.ram_file:
             self.ram_file.forget_name()
 
@@ -159,11 +159,14 @@ class Guest:
             self.process.kill()
         if self.process:
             self.process.wait()
+        self._let_go()
         if self._reader and self._reader is not threading.current_thread():
             self._reader.join(timeout=5)
-        for thing in (self.serial, self.qmp, self.ram_file, *self._listeners.values()):
+        for thing in (self.qmp, self.ram_file, self._listener):
             if thing:
                 thing.close()
+        while self._pipes:
+            os.close(self._pipes.pop())
         shutil.rmtree(self._folder, ignore_errors=True)
 
     @property
@@ -186,6 +189,7 @@ class Guest:
         status = self.process.poll()
         if status is None:
             return
+        self._let_go()
         if self._reader:
             self._reader.join(timeout=2)
         said = self._complaint()
@@ -207,11 +211,15 @@ class Guest:
 
     def send(self, line):
         """Type a command line on the guest's serial port."""
-        try:
-            self.serial.sendall(line.encode() + b"\n")
-        except OSError as error:
-            problem = ToolError(f"cannot write to the guest's serial port: {error}")
-            raise self.cause_of(problem) from None
+        data, deadline = line.encode() + b"\n", time.monotonic() + SEND_TIMEOUT
+        while data:
+            try:
+                data = data[os.write(self._pipes[0], data):]
+            except BlockingIOError:
+                self.check_alive()
+                if time.monotonic() > deadline:
+                    raise ToolError("the guest does not read its serial port") from None
+                time.sleep(0.01)
 
     def wait_for(self, match, timeout, since=0, what=None):
         """The first event after number `since` that `match` accepts. Raises when it is late."""
@@ -270,17 +278,36 @@ class Guest:
         except OSError as error:
             raise ToolError(f"cannot start {self.spec.qemu}: {error.strerror}") from None
 
-    def _accept(self, name):
+    def _open_lines(self):
+        """Both pipes and the monitor's socket, before QEMU opens its ends."""
+        for name, mode in (("serial.in", os.O_RDWR), ("serial.out", os.O_RDONLY),
+                           ("serial.out", os.O_WRONLY)):
+            path = f"{self._folder}/{name}"
+            if not os.path.exists(path):
+                os.mkfifo(path)
+            self._pipes.append(os.open(path, mode | os.O_NONBLOCK | os.O_CLOEXEC))
+        with contextlib.suppress(OSError):  # users have a limit for all their pipes together
+            fcntl.fcntl(self._pipes[1], fcntl.F_SETPIPE_SZ, PIPE_SIZE)
+        os.set_blocking(self._pipes[1], True)
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(f"{self._folder}/qmp.sock")
+        self._listener.listen(1)
+
+    def _let_go(self):
+        """Leave QEMU as the only writer of its output, whose end is then the end of the file."""
+        if len(self._pipes) == 3:
+            os.close(self._pipes.pop())
+
+    def _accept(self):
         deadline = time.monotonic() + CONNECT_TIMEOUT
-        listener = self._listeners[name]
-        listener.settimeout(0.02)
+        self._listener.settimeout(0.02)
         while True:
             try:
-                return listener.accept()[0]
+                return self._listener.accept()[0]
             except socket.timeout:
                 self.check_alive()
                 if time.monotonic() > deadline:
-                    raise ToolError(f"QEMU does not open its {name} socket") from None
+                    raise ToolError("QEMU does not open its QMP socket") from None
 
     def _complaint(self):
         with open(f"{self._folder}/stderr", encoding="utf-8", errors="replace") as file:
@@ -291,7 +318,7 @@ class Guest:
         pending = b""
         while True:
             try:
-                data = self.serial.recv(65536)
+                data = os.read(self._pipes[1], 65536)
             except OSError:
                 return
             now = time.monotonic()

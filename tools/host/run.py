@@ -9,7 +9,6 @@ from . import doctor, plot
 from .errors import EXIT_FAIL, EXIT_PASS, GIB, MIB, Interrupted, Skipped, ToolError, parse_size
 from .live import Live
 from .qemu import OVMF, Guest, GuestSpec, command
-from .qmp import QmpError
 from .rundir import RunDir, host_facts
 from .scenario import DEFAULT, Runner
 
@@ -86,7 +85,7 @@ def _record(spec, args, rundir, live):
             runner = Runner(guest, rundir, live, args.boot_timeout)
             try:
                 runner.run(DEFAULT)
-            except QmpError as problem:
+            except ToolError as problem:
                 raise guest.cause_of(problem) from None
             meta["qemu"] = guest.qmp.version
             meta["boot_event"] = runner.boot_event and runner.boot_event.words
