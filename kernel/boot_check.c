@@ -75,9 +75,12 @@ static int check_header(const struct boot_info *info, const struct reason *why)
     return -EINVAL;
 }
 
-static int check_range(const struct boot_mem *mem, const struct reason *why)
+static int check_range(const struct boot_mem *mem, paddr_t phys_end,
+                       const struct reason *why)
 {
-    if (mem->start < ADDRESS_END && mem->size_bytes <= ADDRESS_END - mem->start)
+    paddr_t end = is_ram(mem->type) ? phys_end : ADDRESS_END;
+
+    if (mem->start < end && mem->size_bytes <= end - mem->start)
         return 0;
     format_s(why->text, why->size,
              "broken memory map: range at 0x%llx of 0x%llx bytes leaves "
@@ -118,7 +121,7 @@ static int add_all(const struct boot_info *info, struct boot_ram *out,
 
         if (is_skipped(mem))
             continue;
-        if (check_range(mem, why) || check_overlap(info, i, why))
+        if (check_range(mem, out->phys_end, why) || check_overlap(info, i, why))
             return -EINVAL;
         if (is_ram(mem->type) &&
             region_add(out->ram, mem->start, mem->start + mem->size_bytes)) {

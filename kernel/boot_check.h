@@ -18,6 +18,7 @@
 
 struct boot_ram {
     struct region_set *ram; /* out: frame-aligned RAM without the image and page 0 */
+    paddr_t phys_end;       /* in: past what the CPU can address */
     paddr_t
         image_end; /* in: past the image's last byte; what the loader gave more is RAM */
     uint64_t total_bytes; /* out: RAM the firmware gave, image included */
@@ -25,7 +26,7 @@ struct boot_ram {
 
 /*
  * Check `info` and turn its map into RAM: usable, the loader's and the kernel's ranges. Zero-length
- * entries and entries of type 0 are skipped. Refuses ranges that wrap, that leave 52 bits, or that
+ * entries and entries of type 0 are skipped. Refuses ranges that wrap, RAM that the CPU cannot address, and ranges that
  * claim the same memory for RAM and for something else. 0, or -EINVAL with a line in `why`.
  */
 int boot_check(const struct boot_info *info, struct boot_ram *out, char *why,

@@ -7,7 +7,7 @@
 
 __extension__ typedef unsigned __int128 u128;
 
-static uint64_t plausible(uint64_t khz)
+uint64_t clock_plausible_khz(uint64_t khz)
 {
     return khz >= KHZ_MIN && khz <= KHZ_MAX ? khz : 0;
 }
@@ -50,14 +50,14 @@ uint64_t clock_tsc_khz_of(const struct clock_counter *counter,
     if (counts == 0 || end <= start)
         return 0;
     /* ticks / (counts / hz) / 1000 */
-    return plausible(mul_div(end - start, counter->hz, counts) / 1000);
+    return clock_plausible_khz(mul_div(end - start, counter->hz, counts) / 1000);
 }
 
 uint64_t clock_khz_of_cpuid_15(uint32_t eax, uint32_t ebx, uint32_t ecx)
 {
     if (eax == 0 || ebx == 0 || ecx == 0)
         return 0;
-    return plausible(mul_div(ecx, ebx, eax) / 1000);
+    return clock_plausible_khz(mul_div(ecx, ebx, eax) / 1000);
 }
 
 uint64_t clock_mult_of(uint64_t tsc_khz)

@@ -29,6 +29,9 @@ uint64_t clock_elapsed(const struct clock_counter *counter, uint64_t a, uint64_t
 uint64_t clock_tsc_khz_of(const struct clock_counter *counter,
                           const struct clock_sample *a, const struct clock_sample *b);
 
+/* `khz` when a TSC can have that rate, else 0. */
+uint64_t clock_plausible_khz(uint64_t khz);
+
 /* The same from CPUID 0x15: crystal Hz (ecx) times ebx over eax. 0 when a word is missing. */
 uint64_t clock_khz_of_cpuid_15(uint32_t eax, uint32_t ebx, uint32_t ecx);
 

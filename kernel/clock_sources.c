@@ -189,7 +189,7 @@ uint64_t clock_khz_from_cpuid(const char **name)
     if (hypervisor_leaves(signature) >= LEAF_TIMING &&
         strcmp(signature, "VMwareVMware") == 0) {
         *name = "cpuid-40000010";
-        return cpuid(LEAF_TIMING, 0).eax;
+        return clock_plausible_khz(cpuid(LEAF_TIMING, 0).eax);
     }
     if (cpuid(0, 0).eax >= LEAF_TSC) {
         struct cpuid r = cpuid(LEAF_TSC, 0);

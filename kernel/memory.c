@@ -8,6 +8,7 @@
 #include "kernel/config.h"
 #include "kernel/log.h"
 #include "kernel/panic.h"
+#include "kernel/x86/cpu.h"
 #include "kernel/x86/paging.h"
 
 #include "base/bits.h"
@@ -68,6 +69,7 @@ void memory_check(const struct boot_info *info)
     char why[WHY_BYTES];
     struct boot_ram ram = {
         .ram = &memory.ram,
+        .phys_end = cpu_phys_end(),
         .image_end = info->kernel_phys + ((uint64_t)image_end - KERNEL_VIRT),
     };
 

@@ -45,6 +45,16 @@ CPU_CR_ACCESS(cr2)
 CPU_CR_ACCESS(cr3)
 CPU_CR_ACCESS(cr4)
 
+/* Past the last physical address the CPU can form: beyond it a page table entry is a fault. */
+static inline uint64_t cpu_phys_end(void)
+{
+    uint32_t bits = 36;
+
+    if (cpuid(0x80000000, 0).eax >= 0x80000008)
+        bits = cpuid(0x80000008, 0).eax & 0xFF;
+    return UINT64_C(1) << (bits < 52 ? bits : 52);
+}
+
 static inline uint64_t cpu_rdtsc(void)
 {
     uint32_t low, high;

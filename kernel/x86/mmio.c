@@ -6,6 +6,7 @@
  */
 #include "kernel/x86/mmio.h"
 #include "kernel/memory.h"
+#include "kernel/x86/cpu.h"
 #include "kernel/x86/io.h"
 #include "kernel/x86/paging.h"
 
@@ -14,7 +15,6 @@
 #include "base/err.h"
 
 #define SLOTS       48
-#define ADDRESS_END (UINT64_C(1) << 52)
 #define WINDOWS_END STACK_BASE
 
 struct slot {
@@ -82,11 +82,14 @@ static void port_write(void *ctx, uint64_t offset, unsigned width, uint32_t valu
 /* Whole frames around [addr, addr + size); -EINVAL for what cannot be a device's or a table's. */
 static int frame_span(paddr_t addr, uint64_t size_bytes, struct region *out)
 {
-    if (size_bytes == 0 || addr >= ADDRESS_END || size_bytes > ADDRESS_END - addr ||
+    uint64_t limit = cpu_phys_end();
+
+    if (size_bytes == 0 || addr >= limit || size_bytes > limit - addr ||
         memory_is_ram(addr, size_bytes))
         return -EINVAL;
     out->start = align_down(addr, FRAME_SIZE);
-    out->end = align_up(addr + size_bytes, FRAME_SIZE);
+    out->end = align_up(addr + size_bytes,
+                        FRAME_SIZE); /* stays below the limit, a power of two */
     return 0;
 }
 

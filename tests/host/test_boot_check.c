@@ -32,8 +32,10 @@ static void add(struct rig *rig, paddr_t start, uint64_t size, uint32_t type)
 static int check(struct rig *rig)
 {
     rig->set = (struct region_set){rig->items, 0, BOOT_REGION_MAX};
-    rig->ram = (struct boot_ram){
-        .ram = &rig->set, .image_end = rig->info.kernel_phys + (IMAGE_END - KERNEL)};
+    rig->ram =
+        (struct boot_ram){.ram = &rig->set,
+                          .phys_end = UINT64_C(1) << 40,
+                          .image_end = rig->info.kernel_phys + (IMAGE_END - KERNEL)};
     rig->why[0] = '\0';
     return boot_check(&rig->info, &rig->ram, rig->why, sizeof(rig->why));
 }
@@ -146,7 +148,11 @@ static void ranges_that_leave_the_address_space(void **state)
 
     add(rig, 128 * MIB, UINT64_MAX, BOOT_MEM_USABLE);
     refuses(rig, "broken memory map: range at 0x8000000");
-    rig->info.mem[6] = (struct boot_mem){UINT64_C(1) << 52, 4096, BOOT_MEM_USABLE, 0};
+    rig->info.mem[6] = (struct boot_mem){UINT64_C(1) << 40, 4096, BOOT_MEM_USABLE, 0};
+    refuses(rig, "leaves the address space"); /* the CPU's */
+    rig->info.mem[6].type = BOOT_MEM_RESERVED;
+    assert_int_equal(check(rig), 0);
+    rig->info.mem[6] = (struct boot_mem){UINT64_C(1) << 52, 4096, BOOT_MEM_RESERVED, 0};
     refuses(rig, "leaves the address space");
     rig->info.mem[6] =
         (struct boot_mem){(UINT64_C(1) << 52) - 4096, 8192, BOOT_MEM_RESERVED, 0};

@@ -57,8 +57,12 @@ static void nonsense_gives_zero(void **state)
     struct clock_sample a = at(1000, 50), same = at(2000, 50), before = at(500, 60);
     struct clock_sample slow = at(1010, 1000000), fast = at(UINT64_MAX / 2, 51);
     struct clock_sample huge = at(UINT64_MAX, 51);
+    static const uint64_t odd[] = {0, 0x21F, 999, UINT32_MAX, UINT64_MAX};
 
     (void)state;
+    for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++)
+        assert_int_equal(clock_plausible_khz(odd[i]), 0);
+    assert_int_equal(clock_plausible_khz(2700000), 2700000);
     assert_int_equal(clock_tsc_khz_of(&pm24, &a, &same), 0);
     assert_int_equal(clock_tsc_khz_of(&pm24, &a, &before), 0);
     assert_int_equal(clock_tsc_khz_of(&pm24, &a, &slow), 0);
