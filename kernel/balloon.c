@@ -12,12 +12,15 @@
 #include "kernel/hal.h"
 #include "kernel/irq.h"
 #include "kernel/log.h"
+#include "kernel/timer.h"
 
 #include "base/err.h"
 #include "drivers/virtio/balloon.h"
 #include "drivers/virtio/transport/pci_modern.h"
 
 #define EVENT_GAP_NS (50 * NS_PER_MS) /* between progress events: 20 a second */
+#define EVENTS_MAX \
+    40 /* a second, with those of new targets and of rest: a host may flap */
 
 /* Owned by the balloon's task; `vb` is read by the ISR, and set before its line is opened. */
 static struct {
@@ -25,11 +28,13 @@ static struct {
     struct pci_dev pci;
     struct pci_modern modern;
     struct hal_client client;
-    bool has_client;
     struct virtio_balloon *vb;         /* NULL: not attached */
     int irq_line;                      /* -1: polled */
     struct virtio_balloon_status told; /* what the last events said */
     uint64_t told_ns;
+    struct timer tell_again; /* for what was held back */
+    uint64_t window_ns;      /* the second that told_count counts in */
+    unsigned told_count;
 } device = {.irq_line = -1};
 
 bool balloon_device_match(const struct pci_dev *dev)
@@ -91,31 +96,52 @@ static void tell_state(const struct virtio_balloon_status *now)
                    (unsigned long long)now->missed_irqs);
 }
 
-/* Progress: at once when the target changes or the work rests, else 20 times a second. */
+/* Not before `when_ns`; the report that is held back follows then. */
+static bool may_tell(uint64_t when_ns)
+{
+    if (clock_ns() >= when_ns)
+        return true;
+    timer_set(&device.tell_again, when_ns);
+    return false;
+}
+
+/* Progress: at once when the target changes or the work comes to rest, else 20 times a second. */
+static bool is_worth_telling(const struct virtio_balloon_status *now)
+{
+    const struct virtio_balloon_status *told = &device.told;
+
+    if (now->wish_pages != told->wish_pages || (told->is_moving && !now->is_moving))
+        return device.told_count < EVENTS_MAX || may_tell(device.window_ns + NS_PER_S);
+    if (now->size_pages == told->size_pages &&
+        now->core.oom_deflated == told->core.oom_deflated)
+        return false;
+    return may_tell(device.told_ns + EVENT_GAP_NS);
+}
+
 static void tell_size(const struct virtio_balloon_status *now)
 {
     const struct virtio_balloon_status *told = &device.told;
-    bool is_rest = !now->is_moving;
+    bool has_stopped =
+        !now->is_moving && (told->is_moving || now->wish_pages != told->wish_pages);
 
-    if (now->size_pages == told->size_pages && now->wish_pages == told->wish_pages &&
-        now->is_moving == told->is_moving)
-        return;
-    if (!is_rest && now->wish_pages == told->wish_pages &&
-        clock_ns() - device.told_ns < EVENT_GAP_NS) {
-        device.told.is_moving = true;
-        return;
-    }
     event_emit("balloon=virtio target=%llu actual=%llu",
                (unsigned long long)now->wish_pages, (unsigned long long)now->size_pages);
-    device.told_ns = clock_ns();
-    if (is_rest && now->state == VIRTIO_BALLOON_LIVE && now->size_pages < now->wish_pages)
+    if (now->core.oom_deflated != told->core.oom_deflated)
+        event_emit(
+            "balloon=virtio event=oom_deflate frames=%llu",
+            (unsigned long long)(now->core.oom_deflated - told->core.oom_deflated));
+    if (has_stopped && now->state == VIRTIO_BALLOON_LIVE &&
+        now->size_pages < now->wish_pages)
         event_emit("balloon=virtio event=shortfall target=%llu actual=%llu limit=%llu",
                    (unsigned long long)now->wish_pages,
                    (unsigned long long)now->size_pages,
                    (unsigned long long)now->target_pages);
-    device.told.size_pages = now->size_pages;
-    device.told.wish_pages = now->wish_pages;
-    device.told.is_moving = now->is_moving;
+    device.told_ns = clock_ns();
+    if (device.told_ns >= device.window_ns + NS_PER_S) {
+        device.window_ns = device.told_ns;
+        device.told_count = 0;
+    }
+    device.told_count++;
 }
 
 static void report(void)
@@ -124,14 +150,14 @@ static void report(void)
 
     virtio_balloon_get_status(device.vb, &now);
     tell_state(&now);
-    tell_size(&now);
-    if (now.core.oom_deflated != device.told.core.oom_deflated)
-        event_emit(
-            "balloon=virtio event=oom_deflate frames=%llu",
-            (unsigned long long)(now.core.oom_deflated - device.told.core.oom_deflated));
-    now.size_pages = device.told.size_pages;
-    now.wish_pages = device.told.wish_pages;
-    now.is_moving = device.told.is_moving;
+    if (is_worth_telling(&now)) {
+        tell_size(&now);
+    } else {
+        now.size_pages = device.told.size_pages;
+        now.wish_pages = device.told.wish_pages;
+        now.core.oom_deflated = device.told.core.oom_deflated;
+        now.is_moving |= device.told.is_moving;
+    }
     device.told = now;
 }
 
@@ -207,9 +233,8 @@ int balloon_device_attach(const struct pci_dev *dev)
     }
     device.is_known = true;
     device.pci = *dev;
-    if (!device.has_client)
-        hal_client_init(&device.client, "balloon", run, NULL);
-    device.has_client = true;
+    hal_client_init(&device.client, "balloon", run, NULL);
+    timer_init(&device.tell_again, &device.client.task);
     return attach();
 }
 
