@@ -16,18 +16,20 @@ from host import qemu  # noqa: E402
 from host.errors import MIB, ToolError  # noqa: E402, F401
 
 IMAGE = os.path.join(ROOT, "build/aerostat.elf")
+DISK = os.path.join(ROOT, "build/aerostat.img")
 READY_LIMIT_S = 120
 ANSWER_LIMIT_S = 60
 MOVE_LIMIT_S = 120  # requests run inside QEMU's vCPU and may keep it from answering
 
 
 class Guest(qemu.Guest):
-    """A guest by PVH that can be named, stopped, and made to touch memory."""
+    """A guest that can be named, stopped, and made to touch memory."""
 
-    def __init__(self, name, size_bytes, image=IMAGE, append="", initrd=None, ram="private"):
+    def __init__(self, name, size_bytes, image=IMAGE, append="", initrd=None, ram="private",
+                 boot="pvh"):
         extra = ("-initrd", initrd) if initrd else ()
         super().__init__(qemu.GuestSpec(image, memory=size_bytes, ram=ram, config=append,
-                                        extra=extra))
+                                        boot=boot, extra=extra))
         self.name = name
 
     def start(self):
