@@ -128,3 +128,17 @@ def test_guest_stats_must_have_their_form():
     assert client.guest_stats("/x") == (5, {"a": 1})
     with pytest.raises(QmpError, match="guest-stats"):
         client.guest_stats("/x")
+
+
+def test_shutdown_ends_the_wait_for_an_answer():
+    event = b'{"event": "SHUTDOWN", "data": {"guest": true, "reason": "guest-shutdown"}}\n'
+    client = opened(lambda i: event)
+    for _ in range(2):  # the second call sends nothing
+        with pytest.raises(QmpError, match="QEMU has ended .guest-shutdown."):
+            client.query_balloon()
+
+
+@pytest.mark.parametrize("event", [b'{"event": "SHUTDOWN"}\n', b'{"event": "SHUTDOWN", "data": 1}\n'])
+def test_shutdown_without_a_reason(event):
+    with pytest.raises(QmpError, match="QEMU has ended .shutdown."):
+        opened(lambda i: event).query_balloon()

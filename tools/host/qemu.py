@@ -34,6 +34,7 @@ BALLOON_ID = "balloon0"
 BALLOON_PATH = f"/machine/peripheral/{BALLOON_ID}"
 CONNECT_TIMEOUT = 10.0
 PR_SET_PDEATHSIG = 1
+LAST_WORDS = ("panic: ", "aerostat: cannot start: ")  # how the kernel begins them
 SEND_TIMEOUT = 5.0
 PIPE_SIZE = 1 << 20
 LINE_MAX = 64 << 10
@@ -111,7 +112,7 @@ class Guest:
         self.events = collections.deque(maxlen=EVENTS_KEPT)
         self.arrived = threading.Condition()
         self.seen = 0  # events so far; the deque forgets, this does not
-        self.last_line = ""
+        self.last_line = self.last_words = ""
         self.reader_error = None
         self.process = self.qmp = self.ram_file = None
         self.started_at = 0.0
@@ -196,7 +197,12 @@ class Guest:
         if not self.last_line:
             raise ToolError(f"QEMU ended at once (exit {status}): {said or 'no message'}")
         how = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit {status}"
-        raise ToolError(f"the guest died ({how}): {said or self.last_line}")
+        raise self._death(how, said)
+
+    def _death(self, how, said=""):
+        """The error for a guest that ended: its panic or refusal if there was one, else the last
+        thing it or QEMU said."""
+        return ToolError(f"the guest died ({how}): {self.last_words or said or self.last_line}")
 
     def cause_of(self, problem):
         """A broken connection mostly means that QEMU has ended: then that is the error."""
@@ -204,7 +210,7 @@ class Guest:
             self.process.wait(0.5)
             self.check_alive()
         except subprocess.TimeoutExpired:
-            pass
+            return self._death(self.qmp.ended) if self.qmp and self.qmp.ended else problem
         except ToolError as death:
             return death
         return problem
@@ -340,6 +346,8 @@ class Guest:
         if not line.strip():
             return
         self.last_line = line
+        if line.startswith(LAST_WORDS) and not self.last_words:
+            self.last_words = line
         event = events.parse_line(line, now)
         if not event:
             return

@@ -38,6 +38,7 @@ class Qmp:
         self.timeout = timeout
         self.events = collections.deque(maxlen=EVENTS_KEPT)
         self.version = ""
+        self.ended = ""  # why QEMU is about to end, once it has said so
         self._pending = b""
         self._serial = 0
 
@@ -52,7 +53,13 @@ class Qmp:
         self.execute("qmp_capabilities")
 
     def execute(self, command, timeout=None, **arguments):
-        """Run one command and return its value. Arguments with `_` are written with `-`."""
+        """Run one command and return its value. Arguments with `_` are written with `-`.
+
+        QEMU 7.2 can hang for good when a command arrives while it ends: after its SHUTDOWN nothing
+        is sent and no answer waited for.
+        """
+        if self.ended:
+            raise QmpError(f"QMP {command}: QEMU has ended ({self.ended})")
         self._serial += 1
         request = {"execute": command, "id": self._serial}
         if arguments:
@@ -62,7 +69,7 @@ class Qmp:
         while True:
             answer = self._read(deadline, command)
             if "event" in answer:
-                self.events.append((time.monotonic(), answer))
+                self._take_event(answer, command)
             elif answer.get("id") != self._serial:
                 raise QmpError(f"QMP {command}: not its answer: {_short(answer)}")
             elif "return" in answer:
@@ -94,6 +101,14 @@ class Qmp:
 
     def close(self):
         self.sock.close()
+
+    def _take_event(self, event, command):
+        self.events.append((time.monotonic(), event))
+        if event["event"] == "SHUTDOWN":
+            data = event.get("data")
+            self.ended = str(data.get("reason", "")) if isinstance(data, dict) else ""
+            self.ended = self.ended or "shutdown"
+            raise QmpError(f"QMP {command}: QEMU has ended ({self.ended})")
 
     def _send(self, data, deadline, what):
         try:
