@@ -27,17 +27,30 @@ static struct {
 static void help(int argc, char **argv);
 static void balloon(int argc, char **argv);
 
+/* True when the line names no way out, or one there is. */
+static bool is_way_sound(int argc, char **argv)
+{
+    if (argc == 1 || (argc == 2 && power_has_way(argv[1])))
+        return true;
+    command_error(argv[0], "say nothing, acpi, efi, keyboard, port or fault");
+    return false;
+}
+
 static void reboot(int argc, char **argv)
 {
-    (void)argc;
-    (void)argv;
+    if (!is_way_sound(argc, argv))
+        return;
+    if (argc == 2)
+        power_reboot_by(argv[1]);
     power_reboot();
 }
 
 static void poweroff(int argc, char **argv)
 {
-    (void)argc;
-    (void)argv;
+    if (!is_way_sound(argc, argv))
+        return;
+    if (argc == 2)
+        power_off_by(argv[1]);
     power_off();
 }
 
@@ -50,8 +63,8 @@ static const struct command commands[] = {
     {"fill", "SIZE|N%: take memory and write to every page of it", true, command_fill},
     {"free", "give back what fill took", true, command_free},
     {"balloon", "map|detach|attach", true, balloon},
-    {"reboot", "start again", false, reboot},
-    {"poweroff", "switch off", false, poweroff},
+    {"reboot", "[acpi|efi|keyboard|port|fault]: start again", false, reboot},
+    {"poweroff", "[acpi|efi|...]: switch off", false, poweroff},
     {"crash", "KIND: for tests; without KIND, the list", true, command_crash},
 };
 

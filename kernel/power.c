@@ -11,6 +11,7 @@
 #include "kernel/acpi.h"
 #include "kernel/log.h"
 #include "kernel/power_parse.h"
+#include "kernel/string.h"
 #include "kernel/x86/efi_reset.h"
 #include "kernel/x86/io.h"
 #include "kernel/x86/mmio.h"
@@ -153,6 +154,24 @@ static void acpi_off(void)
     }
 }
 
+static void acpi_reset(void)
+{
+    if (!ways.reset.size_bytes)
+        return;
+    reg_write8(&ways.reset, 0, ways.reset_value);
+    settle();
+}
+
+static void efi_off(void)
+{
+    efi_reset(EFI_RESET_SHUTDOWN);
+}
+
+static void efi_reboot(void)
+{
+    efi_reset(EFI_RESET_COLD);
+}
+
 static void keyboard_reset(void)
 {
     for (unsigned i = 0; i < SETTLE_READS && (io_in8(PORT_KEYBOARD) & KEYBOARD_BUSY); i++)
@@ -161,8 +180,14 @@ static void keyboard_reset(void)
     settle();
 }
 
+static void port_reset(void)
+{
+    io_out8(PORT_RESET_CONTROL, RESET_FULL);
+    settle();
+}
+
 /* An interrupt without a table to look it up in. */
-static _Noreturn void triple_fault(void)
+static void triple_fault(void)
 {
     static const struct __attribute__((packed)) {
         uint16_t limit;
@@ -170,35 +195,64 @@ static _Noreturn void triple_fault(void)
     } no_idt;
 
     __asm__ volatile("lidt %0\n\tint3" : : "m"(no_idt));
+}
+
+/* In the order in which they are tried. What cannot switch off resets. */
+static const struct way {
+    const char *name;
+    void (*off)(void);
+    void (*reboot)(void);
+} order[] = {
+    {"acpi", acpi_off, acpi_reset},
+    {"efi", efi_off, efi_reboot},
+    {"keyboard", keyboard_reset, keyboard_reset},
+    {"port", port_reset, port_reset},
+    {"fault", triple_fault, triple_fault},
+};
+
+static _Noreturn void leave(const char *name, bool is_reboot)
+{
+    disable_interrupts();
+    for (size_t i = 0; i < ARRAY_LEN(order); i++) {
+        if (name && strcmp(name, order[i].name) != 0)
+            continue;
+        if (is_reboot)
+            order[i].reboot();
+        else
+            order[i].off();
+    }
+    log_error("power: %s did not end this machine", name ? name : "nothing");
     for (;;)
         __asm__ volatile("hlt");
 }
 
-static _Noreturn void reset_by_ports(void)
+bool power_has_way(const char *name)
 {
-    keyboard_reset();
-    io_out8(PORT_RESET_CONTROL, RESET_FULL);
-    settle();
-    triple_fault();
+    for (size_t i = 0; i < ARRAY_LEN(order); i++) {
+        if (strcmp(name, order[i].name) == 0)
+            return true;
+    }
+    return false;
 }
 
 void power_off(void)
 {
-    disable_interrupts();
-    acpi_off();
-    efi_reset(EFI_RESET_SHUTDOWN);
-    reset_by_ports();
+    leave(NULL, false);
 }
 
 void power_reboot(void)
 {
-    disable_interrupts();
-    if (ways.reset.size_bytes) {
-        reg_write8(&ways.reset, 0, ways.reset_value);
-        settle();
-    }
-    efi_reset(EFI_RESET_COLD);
-    reset_by_ports();
+    leave(NULL, true);
+}
+
+void power_off_by(const char *name)
+{
+    leave(name, false);
+}
+
+void power_reboot_by(const char *name)
+{
+    leave(name, true);
 }
 
 void power_test_status(unsigned status)

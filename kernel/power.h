@@ -2,6 +2,8 @@
 /* The ways out: ACPI S5, EFI runtime, keyboard controller, port 0xCF9, triple fault; each tried in turn. */
 #pragma once
 
+#include <stdbool.h>
+
 struct boot_info;
 
 /* Look up what ACPI and EFI offer. Boot context, once, after acpi_init() and paging; before it the
@@ -15,6 +17,12 @@ _Noreturn void power_reboot(void);
 
 /* Report `status` to isa-debug-exit at 0x501 (QEMU exits with status<<1|1); returns when there is none. */
 void power_test_status(unsigned status);
+
+/* One way alone: "acpi", "efi", "keyboard", "port" or "fault", as power_has_way() knows them. When it does
+ * not work the machine stays halted. For tests, and for machines on which an earlier way misbehaves. */
+bool power_has_way(const char *name);
+_Noreturn void power_off_by(const char *name);
+_Noreturn void power_reboot_by(const char *name);
 
 /* End a test run: isa-debug-exit at 0x501 with `status` (QEMU exits with status<<1|1), else power off. */
 _Noreturn void power_test_exit(unsigned status);

@@ -72,11 +72,12 @@ def check_screen(lines):
 def test_load_options_screen_and_power_off(build, loader_guest, tmp_path):
     guest, log = loader_guest(build / "BOOTX64.EFI", "poll_interval=31ms colour=red",
                               extra=("-device", "VGA"))
+    guest.spec.reboot = True  # only switching off ends QEMU
     with guest:
         wait_ready(guest)
         time.sleep(2.5)  # the screen is drawn anew each second
         guest.qmp.execute("screendump", filename=str(tmp_path / "screen.ppm"))
-        guest.send("poweroff")
+        guest.send("poweroff efi")
         assert guest.exit_status(20) == 0
     check_screen(read_screen(tmp_path / "screen.ppm", glyphs(build)))
     text = log.read_text(errors="replace")
@@ -91,7 +92,7 @@ def test_reboot(build, loader_guest):
     with guest:
         wait_ready(guest)
         since = guest.seen
-        guest.send("reboot")
+        guest.send("reboot efi")
         wait_ready(guest, since)
 
 

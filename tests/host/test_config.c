@@ -244,6 +244,7 @@ static void sizes_and_times(void **state)
     assert_int_equal(n, UINT64_MAX);
     assert_int_equal(config_parse_size("18446744073709551616", 20, &n), -EINVAL);
     assert_int_equal(config_parse_size("0x", 2, &n), -EINVAL);
+    assert_int_equal(config_parse_size("4:", 2, &n), -EINVAL);
     assert_int_equal(config_parse_size("4 M", 3, &n), -EINVAL);
     assert_int_equal(config_parse_size("", 0, &n), -EINVAL);
     assert_int_equal(config_parse_time("250us", 5, &n), 0);
