@@ -12,6 +12,7 @@
 #include "kernel/x86/trap.h"
 
 #include "base/err.h"
+#include "base/units.h"
 
 typedef unsigned long long ull;
 
@@ -39,6 +40,12 @@ void command_doctor(int argc, char **argv)
              verdict(wx == 0), (ull)wx, paging_features());
     log_info("doctor: ok: memory, the books agree");
     log_info("doctor: ok: console input by %s", console_input_mode());
+    if (drivers_balloon_stats() == 0) /* event=stats, of the balloon */
+        log_info("doctor: ok: balloon, %llu KiB inside, %llu bytes of bookkeeping",
+                 (ull)(drivers_ballooned_frames() * FRAME_SIZE / KIB),
+                 (ull)drivers_metadata_bytes());
+    else
+        log_info("doctor: no balloon");
     event_emit("event=doctor wx=%llu lines_masked=%u irq=%s input=%s clock=%s nmi=%u",
                (ull)wx, irq.lines_masked, irq_is_polled() ? "poll" : "auto",
                console_input_mode(), clock_source(), trap_nmi_count());
