@@ -252,15 +252,16 @@ static void step_rest(struct virtio_balloon *vb)
     vb_wake_by(vb, vb->restart_at_ns);
 }
 
-/* A guest that was stopped as a whole must not take that for the host's silence. */
+/* A guest that was stopped as a whole must not take that for the host's silence. But each gap counts
+ * for a second: a task that is kept waiting all the time still finds the host silent. */
 static void forgive_gap(struct virtio_balloon *vb, uint64_t before_ns)
 {
     uint64_t gap = vb->now_ns - before_ns;
 
     if (gap <= VB_SILENCE_LOG_NS)
         return;
-    vb->inflate.sent_ns += gap;
-    vb->deflate.sent_ns += gap;
+    vb->inflate.sent_ns += gap - VB_SILENCE_LOG_NS;
+    vb->deflate.sent_ns += gap - VB_SILENCE_LOG_NS;
 }
 
 void virtio_balloon_step(struct virtio_balloon *vb)
