@@ -27,8 +27,22 @@ bool vb_is_running(const struct virtio_balloon *vb)
     return vb->state == VIRTIO_BALLOON_LIVE || vb->state == VIRTIO_BALLOON_DETACHING;
 }
 
+/* `actual` outlives the reset, and behind it the register is not ours to write any more: say now what
+ * the reset makes true (R-V-35). A device that lost its state already is left alone. */
+static void publish_end(struct virtio_balloon *vb)
+{
+    const struct virtio_transport *t = vb->dev.transport;
+
+    if (!vb->actual || !(t->status_get(t->ctx) & VIRTIO_STATUS_DRIVER_OK))
+        return;
+    virtio_config_write32(&vb->dev, VB_CONFIG_ACTUAL, 0);
+    vb->actual = 0;
+    vb->count.actual_writes++;
+}
+
 static void begin_reset(struct virtio_balloon *vb)
 {
+    publish_end(vb);
     vb->state = VIRTIO_BALLOON_RESETTING;
     vb->is_moving = false;
     vb->count.resets++;
