@@ -2,11 +2,7 @@
 /* The host's side of virtio 5.5, on a virtio model, as strict as the strictest VMM known. */
 #include "tests/model/balloon_host.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #define STAT_BYTES 10u
 #define STATUS_ALL 15u /* ACKNOWLEDGE to DRIVER_OK, no NEEDS_RESET */
@@ -244,7 +240,7 @@ void balloon_rig_run(struct balloon_rig *r, uint64_t for_ns)
 
     for (unsigned n = 0; run_one(r, until); n++)
         if (n > 1000000)
-            fail_msg("the driver never rests");
+            model_fail("the driver never rests", __LINE__);
     if (r->v.hal.now_ns < until)
         r->v.hal.now_ns = until;
 }
@@ -260,7 +256,7 @@ void balloon_rig_settle(struct balloon_rig *r)
             after.state == before.state && after.state != VIRTIO_BALLOON_RESETTING)
             return;
     }
-    fail_msg("the driver does not settle");
+    model_fail("the driver does not settle", __LINE__);
 }
 
 void balloon_rig_target(struct balloon_rig *r, uint32_t pages)
@@ -283,8 +279,7 @@ void balloon_rig_answer(struct balloon_rig *r)
 void balloon_rig_ask_stats(struct balloon_rig *r)
 {
     if (!r->host.has_stats) {
-        fail_msg("the driver provided no statistics buffer");
-        return;
+        model_fail("the driver provided no statistics buffer", __LINE__);
     }
     r->host.has_stats = false;
     virtio_model_push(&r->v.model, r->host.queue_of[VIRTIO_BALLOON_STATS],
@@ -318,25 +313,25 @@ void balloon_rig_check(struct balloon_rig *r)
     notice_reset(&r->host, &r->v.model);
     guest_check(&r->guest);
     if (r->host.misuse)
-        fail_msg("host: %s", r->host.complaint);
+        model_fail(r->host.complaint, __LINE__);
     if (r->v.model.misuse)
-        fail_msg("device: %s", r->v.model.complaint);
-    assert_int_equal(r->host.strays, 0);
-    assert_int_equal(status.held_frames + status.in_flight_frames, r->guest.driver);
+        model_fail(r->v.model.complaint, __LINE__);
+    model_equal(r->host.strays, 0);
+    model_equal(status.held_frames + status.in_flight_frames, r->guest.driver);
     /* A reset that the driver does not know of yet: the two sides may differ. */
     if (is_up && r->v.model.status != STATUS_ALL)
         return;
     while (virtio_balloon_next_range(r->vb, first, &first, &frames)) {
         for (uint64_t i = 0; i < frames; i++)
-            assert_true(r->guest.host_has[first.n - r->guest.base + i]);
+            model_true(r->guest.host_has[first.n - r->guest.base + i]);
         seen += frames;
         first = pfn_add(first, frames);
     }
-    assert_int_equal(seen, status.held_frames);
+    model_equal(seen, status.held_frames);
     if (!status.is_moving && status.in_flight_frames == 0) {
-        assert_int_equal(r->guest.told, status.size_pages);
+        model_equal(r->guest.told, status.size_pages);
         if (status.state != VIRTIO_BALLOON_RESTING) /* then nobody may write it */
-            assert_int_equal(r->host.actual, status.size_pages);
+            model_equal(r->host.actual, status.size_pages);
     }
 }
 
@@ -349,11 +344,11 @@ void balloon_rig_end(struct balloon_rig *r)
         virtio_balloon_detach(r->vb);
         balloon_rig_settle(r);
         balloon_rig_check(r);
-        assert_int_equal(balloon_rig_status(r).state, VIRTIO_BALLOON_OFF);
+        model_equal(balloon_rig_status(r).state, VIRTIO_BALLOON_OFF);
         virtio_balloon_destroy(r->vb);
         r->vb = NULL;
     }
-    assert_int_equal(r->guest.driver, 0);
-    assert_int_equal(r->guest.accounted, 0);
-    assert_int_equal(rig_end(&r->v), 0);
+    model_equal(r->guest.driver, 0);
+    model_equal(r->guest.accounted, 0);
+    model_equal(rig_end(&r->v), 0);
 }

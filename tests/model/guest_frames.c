@@ -4,13 +4,10 @@
 
 #include "base/err.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-#include <cmocka.h>
 
 /* hal_model is first in no struct of ours, so its owner is found by this table of one. */
 static struct guest_frames *guest_of_hal;
@@ -73,6 +70,7 @@ static void run_give(void *ctx, pfn_t first, unsigned order, enum run_state stat
     for (uint64_t at = first.n - g->base, n = frames; n > 0; at++, n--) {
         if (at >= g->count || g->owner[at] != FRAME_DRIVER) {
             complain(g, "given back what was not taken");
+            g->returned_twice++;
             continue;
         }
         /* R-V-31: strict order. */
@@ -115,7 +113,7 @@ static void mem_stats(void *ctx, struct mem_stats *out)
 void guest_frames_init(struct guest_frames *g, struct hal_model *hal, uint64_t base,
                        uint64_t count, uint64_t reserve)
 {
-    assert_true(count <= GUEST_MAX_FRAMES);
+    model_true(count <= GUEST_MAX_FRAMES);
     *g = (struct guest_frames){
         .base = base, .count = count, .free = count, .reserve = reserve};
     hal->hal.run_take = run_take;
@@ -160,13 +158,13 @@ void guest_check(const struct guest_frames *g)
         driver += g->owner[i] == FRAME_DRIVER;
         told += g->host_has[i];
         if (g->host_has[i])
-            assert_int_equal(g->owner[i], FRAME_DRIVER);
+            model_equal(g->owner[i], FRAME_DRIVER);
     }
-    assert_int_equal(g->free, free);
-    assert_int_equal(g->driver, driver);
-    assert_int_equal(g->told, told);
+    model_equal(g->free, free);
+    model_equal(g->driver, driver);
+    model_equal(g->told, told);
     if (g->misuse)
-        fail_msg("guest: %s", g->complaint);
+        model_fail(g->complaint, __LINE__);
 }
 
 void random_seed(void)
@@ -174,6 +172,12 @@ void random_seed(void)
     const char *text = getenv("SEED");
     unsigned seed = text ? (unsigned)strtoul(text, NULL, 0) : (unsigned)time(NULL);
 
-    print_message("SEED=%u\n", seed);
+    printf("SEED=%u\n", seed);
     srand(seed);
+}
+
+void model_fail(const char *what, int line)
+{
+    fprintf(stderr, "balloon model, line %d: %s\n", line, what);
+    abort();
 }

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* What the virtio balloon answers to a host that asks: statistics and the idle hint queue. */
+#include "tests/model/balloon_host.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct balloon_rig r;
+
+static void start(uint64_t extra_features, uint64_t frames)
+{
+    balloon_rig_init(&r, BALLOON_FEATURES | extra_features, frames);
+    assert_int_equal(balloon_rig_attach(&r), 0);
+    balloon_rig_settle(&r);
+}
+
+static void go_to(uint32_t pages)
+{
+    balloon_rig_target(&r, pages);
+    balloon_rig_settle(&r);
+    balloon_rig_check(&r);
+}
+
+static void the_first_statistics_are_real(void **state)
+{
+    (void)state;
+    start(0, 4096);
+    assert_true(r.host.has_stats);
+    assert_int_equal(r.host.stats_count, 12);
+    assert_int_equal(balloon_rig_stat(&r, 4), 4096 << FRAME_SHIFT);
+    assert_int_equal(balloon_rig_stat(&r, 5), 4096 << FRAME_SHIFT);
+    assert_int_equal(balloon_rig_stat(&r, 2), 3);
+    assert_int_equal(balloon_rig_stat(&r, 3), 2);
+    assert_int_equal(balloon_rig_stat(&r, 7), 0x7000);
+    assert_int_equal(balloon_rig_stat(&r, 11), 11);
+    balloon_rig_end(&r);
+}
+
+static void each_request_gets_one_fresh_answer(void **state)
+{
+    (void)state;
+    start(0, 4096);
+    go_to(1000);
+    for (unsigned i = 2; i < 10; i++) {
+        balloon_rig_ask_stats(&r);
+        balloon_rig_run(&r, 50 * NS_PER_MS);
+        assert_int_equal(r.host.stats_answers, i);
+        assert_true(r.host.has_stats);
+    }
+    assert_int_equal(balloon_rig_stat(&r, 4), 3096 << FRAME_SHIFT);
+    /* Without DEFLATE_ON_OOM the balloon is not this guest's memory, R-V-44. */
+    assert_int_equal(balloon_rig_stat(&r, 5), 3096 << FRAME_SHIFT);
+    balloon_rig_end(&r);
+}
+
+static void classic_statistics_have_ten_tags(void **state)
+{
+    (void)state;
+    balloon_rig_init(&r, BALLOON_FEATURES, 4096);
+    r.opts.classic_stats = true;
+    assert_int_equal(balloon_rig_attach(&r), 0);
+    assert_int_equal(r.host.stats_count, 10);
+    for (unsigned i = 0; i < 10; i++)
+        assert_int_equal(r.host.stats_tag[i], i);
+    balloon_rig_end(&r);
+}
+
+static void statistics_are_answered_at_a_bounded_rate(void **state)
+{
+    (void)state;
+    start(0, 4096);
+    unsigned before = r.host.stats_answers;
+    for (unsigned i = 0; i < 2000; i++) {
+        if (r.host.has_stats)
+            balloon_rig_ask_stats(&r);
+        balloon_rig_run(&r, 500 * NS_PER_US);
+    }
+    unsigned answers = r.host.stats_answers - before;
+    assert_true(answers > 50 && answers <= 101);
+    balloon_rig_end(&r);
+}
+
+static void statistics_come_before_resizing(void **state)
+{
+    (void)state;
+    start(0, 8192);
+    balloon_rig_run(&r, NS_PER_S);
+    r.host.is_slow = true;
+    balloon_rig_target(&r, 4096);
+    balloon_rig_ask_stats(&r);
+    unsigned before = r.host.stats_answers;
+    balloon_rig_run(&r, NS_PER_MS);
+    assert_int_equal(r.host.stats_answers, before + 1);
+    r.host.is_slow = false;
+    balloon_rig_answer(&r);
+    balloon_rig_settle(&r);
+    balloon_rig_end(&r);
+}
+
+/* ---- idle queues ---- */
+
+static void each_hint_command_gets_an_empty_round(void **state)
+{
+    (void)state;
+    start(BIT64(VIRTIO_BALLOON_F_FREE_PAGE_HINT) | BIT64(VIRTIO_BALLOON_F_REPORTING),
+          4096);
+    virtio_model_set_config(&r.v.model, 8, 0x80000001);
+    balloon_rig_run(&r, 200 * NS_PER_MS);
+    assert_int_equal(r.host.hint_count, 2);
+    assert_int_equal(r.host.hint_words[0], 0x80000001);
+    assert_int_equal(r.host.hint_words[1], 0);
+    virtio_model_set_config(&r.v.model, 8, 0); /* STOP asks for nothing */
+    balloon_rig_run(&r, 200 * NS_PER_MS);
+    virtio_model_set_config(&r.v.model, 8, 1); /* nor does DONE */
+    balloon_rig_run(&r, 200 * NS_PER_MS);
+    assert_int_equal(r.host.hint_count, 2);
+    virtio_model_set_config(&r.v.model, 8, 0x80000002);
+    balloon_rig_run(&r, 200 * NS_PER_MS);
+    assert_int_equal(r.host.hint_count, 4);
+    assert_int_equal(r.host.hint_words[2], 0x80000002);
+    balloon_rig_end(&r);
+}
+
+static void the_hint_id_is_read_on_notification_only(void **state)
+{
+    (void)state;
+    uint32_t id = 7;
+
+    start(BIT64(VIRTIO_BALLOON_F_FREE_PAGE_HINT), 4096);
+    memcpy(&r.v.model.config[8], &id, sizeof(id)); /* no notification: R-V-53 */
+    balloon_rig_run(&r, 5 * NS_PER_S);
+    assert_int_equal(r.host.hint_count, 0);
+    balloon_rig_end(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_first_statistics_are_real),
+        cmocka_unit_test(each_request_gets_one_fresh_answer),
+        cmocka_unit_test(classic_statistics_have_ten_tags),
+        cmocka_unit_test(statistics_are_answered_at_a_bounded_rate),
+        cmocka_unit_test(statistics_come_before_resizing),
+        cmocka_unit_test(each_hint_command_gets_an_empty_round),
+        cmocka_unit_test(the_hint_id_is_read_on_notification_only),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
