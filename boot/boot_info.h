@@ -20,8 +20,9 @@
 #include <stdint.h>
 
 /* The kernel's fixed places in the address space (docs/memory.md has the whole map). */
-#define KERNEL_VIRT     UINT64_C(0xFFFFFFFF80000000) /* image base; physically at kernel_phys */
-#define DIRECT_MAP_BASE UINT64_C(0xFFFF800000000000) /* all RAM: virtual = physical + this */
+#define KERNEL_VIRT      UINT64_C(0xFFFFFFFF80000000) /* image base; physically at kernel_phys */
+#define DIRECT_MAP_BASE  UINT64_C(0xFFFF800000000000) /* all RAM: virtual = physical + this */
+#define DIRECT_MAP_BYTES (UINT64_C(1) << 46) /* 64 TiB; other windows follow it */
 
 #define BOOT_INFO_MAGIC   UINT64_C(0x4F464E4954534541) /* "AESTINFO" */
 #define BOOT_INFO_VERSION 1

@@ -78,7 +78,7 @@ static int check_header(const struct boot_info *info, const struct reason *why)
 static int check_range(const struct boot_mem *mem, paddr_t phys_end,
                        const struct reason *why)
 {
-    paddr_t end = is_ram(mem->type) ? phys_end : ADDRESS_END;
+    paddr_t end = is_ram(mem->type) ? min_u64(phys_end, DIRECT_MAP_BYTES) : ADDRESS_END;
 
     if (mem->start < end && mem->size_bytes <= end - mem->start)
         return 0;
@@ -101,7 +101,7 @@ static int check_overlap(const struct boot_info *info, uint64_t i,
         if (is_skipped(b) || a->start >= b->start + b->size_bytes ||
             b->start >= a->start + a->size_bytes)
             continue;
-        if (is_ram(a->type) != is_ram(b->type)) {
+        if (a->type != b->type && (is_ram(a->type) || is_ram(b->type))) {
             format_s(why->text, why->size,
                      "broken memory map: overlapping entries, 0x%llx-0x%llx "
                      "%s and 0x%llx-0x%llx %s",

@@ -26,8 +26,9 @@ struct boot_ram {
 
 /*
  * Check `info` and turn its map into RAM: usable, the loader's and the kernel's ranges. Zero-length
- * entries and entries of type 0 are skipped. Refuses ranges that wrap, RAM that the CPU cannot address, and ranges that
- * claim the same memory for RAM and for something else. 0, or -EINVAL with a line in `why`.
+ * entries and entries of type 0 are skipped. Refuses ranges that wrap, RAM that the CPU cannot address or
+ * that the direct map has no place for, and RAM that overlaps an entry of any other type: free memory
+ * must not be what the front end left for us. 0, or -EINVAL with a line in `why`.
  */
 int boot_check(const struct boot_info *info, struct boot_ram *out, char *why,
                size_t why_size);

@@ -21,6 +21,8 @@ enum cpu_feature_bit {
     EDX_1G = 26,
 };
 
+_Static_assert(MMIO_BASE >= DIRECT_MAP_BASE + DIRECT_MAP_BYTES, "windows do not overlap");
+
 #define STACK_MAIN STACK_COUNT /* its slot; the trap stacks have the first ones */
 
 /* linker.ld. */

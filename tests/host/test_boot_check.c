@@ -21,6 +21,7 @@ struct rig {
     struct region items[BOOT_REGION_MAX];
     struct region_set set;
     struct boot_ram ram;
+    paddr_t phys_end; /* the CPU's */
     char why[160];
 };
 
@@ -34,7 +35,7 @@ static int check(struct rig *rig)
     rig->set = (struct region_set){rig->items, 0, BOOT_REGION_MAX};
     rig->ram =
         (struct boot_ram){.ram = &rig->set,
-                          .phys_end = UINT64_C(1) << 40,
+                          .phys_end = rig->phys_end,
                           .image_end = rig->info.kernel_phys + (IMAGE_END - KERNEL)};
     rig->why[0] = '\0';
     return boot_check(&rig->info, &rig->ram, rig->why, sizeof(rig->why));
@@ -55,6 +56,7 @@ static int set_up(void **state)
     rig->info.magic = BOOT_INFO_MAGIC;
     rig->info.version = BOOT_INFO_VERSION;
     rig->info.kernel_phys = KERNEL;
+    rig->phys_end = UINT64_C(1) << 40;
     add(rig, 0, 0x9FC00, BOOT_MEM_USABLE);
     add(rig, 0x9FC00, 0x400, BOOT_MEM_RESERVED);
     add(rig, 0xF0000, 0x10000, BOOT_MEM_RESERVED);
@@ -140,6 +142,36 @@ static void overlaps_of_ram_are_refused(void **state)
     refuses(
         rig,
         "overlapping entries, 0x240000-0x4000000 usable and 0x3f00000-0x4100000 reserved");
+
+    /* Two kinds of RAM: the one is free, in the other the front end's tables are still in use. */
+    rig->info.mem[6] = (struct boot_mem){KERNEL + 0x30000, 0x20000, BOOT_MEM_USABLE, 0};
+    refuses(rig, "0x200000-0x240000 kernel and 0x230000-0x250000 usable");
+    rig->info.mem[6] = (struct boot_mem){62 * MIB, MIB, BOOT_MEM_LOADER, 0};
+    refuses(rig, "usable and 0x3e00000-0x3f00000 loader");
+}
+
+static void ram_that_two_entries_call_usable(void **state)
+{
+    struct rig *rig = *state;
+
+    add(rig, 63 * MIB, 2 * MIB, BOOT_MEM_USABLE);
+    assert_int_equal(check(rig), 0);
+    expect_region(rig, rig->set.count - 1, IMAGE_END, 65 * MIB);
+    assert_int_equal(rig->ram.total_bytes, 0x9FC00 + 64 * MIB);
+}
+
+/* The CPU could address it, but its place in the direct map would be another window's, or wrap to 0. */
+static void ram_beyond_the_direct_map(void **state)
+{
+    struct rig *rig = *state;
+
+    add(rig, DIRECT_MAP_BYTES, MIB, BOOT_MEM_USABLE);
+    rig->phys_end = UINT64_C(1) << 52;
+    refuses(rig, "leaves the address space");
+    rig->info.mem[6].start = UINT64_C(1) << 47;
+    refuses(rig, "leaves the address space");
+    rig->info.mem[6].start = DIRECT_MAP_BYTES - MIB;
+    assert_int_equal(check(rig), 0);
 }
 
 static void ranges_that_leave_the_address_space(void **state)
@@ -230,6 +262,8 @@ int main(void)
         CASE(order_does_not_matter),
         CASE(reserved_ranges_may_overlap_each_other),
         CASE(overlaps_of_ram_are_refused),
+        CASE(ram_that_two_entries_call_usable),
+        CASE(ram_beyond_the_direct_map),
         CASE(ranges_that_leave_the_address_space),
         CASE(bad_headers),
         CASE(errors_of_the_front_end_have_lines),
