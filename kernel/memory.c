@@ -27,6 +27,7 @@ static struct region ram_items[BOOT_REGION_MAX];
 static struct {
     struct region_set ram;
     uint64_t total_bytes;
+    struct region image;
     struct region early; /* taken from the top of a range: [start, end) */
     paddr_t early_floor;
     struct pmm *pmm;
@@ -53,15 +54,20 @@ uint64_t memory_early_bytes(void)
     return memory.early.end - memory.early.start;
 }
 
+static bool is_in(const struct region *it, paddr_t start, uint64_t size_bytes)
+{
+    return start < it->end && start + size_bytes > it->start;
+}
+
 bool memory_is_ram(paddr_t start, uint64_t size_bytes)
 {
     for (size_t i = 0; i < memory.ram.count; i++) {
-        const struct region *it = &memory.ram.items[i];
-
-        if (start < it->end && start + size_bytes > it->start)
+        if (is_in(&memory.ram.items[i], start, size_bytes))
             return true;
     }
-    return false;
+    /* These two were cut out of the set. */
+    return is_in(&memory.image, start, size_bytes) ||
+           is_in(&memory.early, start, size_bytes);
 }
 
 void memory_check(const struct boot_info *info)
@@ -76,6 +82,7 @@ void memory_check(const struct boot_info *info)
     if (boot_check(info, &ram, why, sizeof(why)))
         boot_refuse("%s", why);
     memory.total_bytes = ram.total_bytes;
+    memory.image = (struct region){info->kernel_phys, ram.image_end};
 }
 
 /* Only what the firmware called usable: the loader's memory is still in use. */

@@ -30,5 +30,6 @@ uint64_t memory_total_bytes(void);
 /* RAM that page tables and stacks got before there was an allocator, which does not know it. */
 uint64_t memory_early_bytes(void);
 
-/* True when any byte of the range (which does not wrap) is RAM of ours: no device lies there. */
+/* True when any byte of the range (which does not wrap) is RAM of ours, the image included: no device lies
+ * there. */
 bool memory_is_ram(paddr_t start, uint64_t size_bytes);

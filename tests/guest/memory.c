@@ -3,12 +3,15 @@
  * back, the books agree; page tables are changed under our feet. */
 #include "kernel/memory.h"
 #include "kernel/string.h"
+#include "kernel/x86/cpu.h"
+#include "kernel/x86/mmio.h"
 #include "kernel/x86/paging.h"
 #include "kernel/x86/trap.h"
 #include "mm/mmu.h"
 #include "tests/guest/suite.h"
 
 #include "base/bits.h"
+#include "base/err.h"
 
 #define TEST_VIRT UINT64_C(0xFFFFE00000000000) /* nothing of ours lies there */
 #define HELD_MAX  512
@@ -131,6 +134,19 @@ static enum suite_result rights_change_at_once(void)
     return SUITE_PASS;
 }
 
+/* A BAR or a table that claims to lie where we are would be a second, writable way there. */
+static enum suite_result our_own_memory_is_no_device(void)
+{
+    uint64_t root = cpu_read_cr3();
+    struct reg_io io;
+
+    CHECK(machine_reg_space.map(NULL, paging_image_phys(), FRAME_SIZE, &io) == -EINVAL,
+          "the image");
+    CHECK(machine_reg_space.map(NULL, root, FRAME_SIZE, &io) == -EINVAL, "page tables");
+    CHECK(!mmio_map_table(root, FRAME_SIZE), "page tables as a table");
+    return SUITE_PASS;
+}
+
 static enum suite_result run(void)
 {
     static enum suite_result (*const parts[])(void) = {
@@ -138,6 +154,7 @@ static enum suite_result run(void)
         all_blocks_can_be_taken,
         heap_gives_zeroed_memory,
         rights_change_at_once,
+        our_own_memory_is_no_device,
     };
 
     for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
