@@ -82,8 +82,11 @@ static void on_interrupt(unsigned vector)
     } else if (vector >= VECTOR_DEVICE && vector < VECTOR_DEVICE + VECTOR_DEVICES) {
         device_interrupt(vector - VECTOR_DEVICE);
     } else {
-        irq.stats.spurious++; /* the 8259s and the LAPIC's own: no EOI */
-        return;
+        irq.stats.spurious++;
+        /* The 8259s and the LAPIC's own get no EOI. What firmware left pending does: it would block all
+         * lines below it. */
+        if (vector != VECTOR_FOREIGN)
+            return;
     }
     lapic_eoi();
 }

@@ -5,7 +5,7 @@
 
 extern trap_dispatch
 
-VECTORS equ 0x60                        ; trap.h, VECTOR_COUNT
+VECTORS equ 0x61                        ; trap.h, VECTOR_FOREIGN and all before it
 
 section .text.stubs progbits alloc exec nowrite align=16
 bits 64

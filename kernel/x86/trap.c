@@ -91,7 +91,8 @@ static void load_gdt(void)
 
 static void set_gate(unsigned vector)
 {
-    uint64_t stub = (uint64_t)trap_stubs + (uint64_t)vector * STUB_SIZE;
+    uint64_t index = vector < VECTOR_FOREIGN ? vector : VECTOR_FOREIGN;
+    uint64_t stub = (uint64_t)trap_stubs + index * STUB_SIZE;
 
     idt[vector] = (struct gate){
         .offset_0 = (uint16_t)stub,

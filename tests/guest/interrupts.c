@@ -118,6 +118,26 @@ static enum suite_result nmi_is_survived(void)
     return SUITE_PASS;
 }
 
+static void raise_high_vector(void *unused)
+{
+    (void)unused;
+    __asm__ volatile("int $0xF0");
+}
+
+/* What firmware left pending in the LAPIC, or a host injects, may have any vector. */
+static enum suite_result foreign_vectors_are_survived(void)
+{
+    struct irq_stats before, after;
+    struct trap_frame seen;
+
+    irq_stats(&before);
+    int vector = trap_try(raise_high_vector, NULL, &seen);
+    irq_stats(&after);
+    CHECK(vector == -1, "vector %d", vector);
+    CHECK(after.spurious == before.spurious + 1, "not counted");
+    return SUITE_PASS;
+}
+
 static enum suite_result bad_lines_are_refused(void)
 {
     int err = irq_attach(UINT32_MAX, on_pit, NULL);
@@ -132,6 +152,7 @@ static enum suite_result run(void)
         deadlines_are_kept,
         pit_reaches_us_through_the_ioapic,
         nmi_is_survived,
+        foreign_vectors_are_survived,
         bad_lines_are_refused,
     };
 
