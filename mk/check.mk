@@ -29,9 +29,9 @@ check-headers: ## Compile each header by itself
 	  echo "#include \"$$h\"" | $(CC) $(filter-out -MMD -MP,$(GUEST_CFLAGS)) -Werror -fsyntax-only -x c - || exit 1; \
 	done; echo '  PASS    each header stands alone'
 
-check-layers: $(KERNEL_OBJS) $(SUITE_OBJS) $(EFI_OBJS) host-tests ## Check who includes and calls whom
+check-layers: $(KERNEL_OBJS) $(SUITE_OBJS) $(EFI_OBJS) $(O)/libballoon.a host-tests ## Check who includes and calls whom
 	@tools/check-layers --self-test
-	@tools/check-layers --guest $(O)/guest --guest $(O)/efi --host $(HOST_OUT) --pure "$(PURE_C)"
+	@tools/check-layers --guest $(O)/guest --guest $(O)/efi --host $(HOST_OUT) --library $(O)/libballoon.a --pure "$(PURE_C)"
 
 check-sizes: $(O)/aerostat.elf $(O)/BOOTX64.EFI ## Check the size of the images, list long files and functions
 	@tools/check-sizes --build $(O)

@@ -36,7 +36,7 @@ define flags_stamp
 endef
 
 $(O)/flags.stamp: FORCE
-	$(call flags_stamp,$(CC) $(GUEST_CFLAGS) $(GUEST_LDFLAGS))
+	$(call flags_stamp,$(CC) $(GUEST_CFLAGS) $(LIB_CFLAGS) $(GUEST_LDFLAGS))
 
 FORCE:
 .PHONY: FORCE
