@@ -60,6 +60,7 @@ _Static_assert(sizeof(struct vb_shared) <= FRAME_SIZE, "one frame");
 struct vb_request {
     struct vq *vq;
     bool is_open, is_logged; /* logged: silent for a second */
+    bool is_irq_due;         /* the device owes an interrupt for the answer */
     uint64_t sent_ns;        /* moved on while the guest itself stood still */
 };
 

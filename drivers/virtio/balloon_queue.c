@@ -44,6 +44,7 @@ bool vb_send(struct virtio_balloon *vb, struct vb_request *request)
     }
     request->is_open = true;
     request->is_logged = false;
+    request->is_irq_due = false;
     request->sent_ns = vb_now(vb);
     vq_kick(request->vq);
     return true;
@@ -87,7 +88,9 @@ static void await(struct virtio_balloon *vb, struct vb_request *request)
         log_to(&vb->hal->log, LOG_WARN,
                "virtio-balloon: the host has been silent for 1 s");
     }
-    if (vq_enable_events(request->vq))
+    /* What came before we asked comes without an interrupt. */
+    request->is_irq_due = !vq_enable_events(request->vq);
+    if (!request->is_irq_due)
         vb_wake_by(vb, now);
     vb_wake_by(vb, now + (vb->irq == VB_IRQ_POLLED ? VB_REQUEST_POLL_NS : poll_ns));
 }
@@ -102,7 +105,7 @@ static bool finish_open(struct virtio_balloon *vb)
         if (!requests[i]->is_open)
             continue;
         if (vb_finish(vb, requests[i])) {
-            if (vb->irq != VB_IRQ_POLLED && !vb->had_isr)
+            if (requests[i]->is_irq_due && vb->irq != VB_IRQ_POLLED && !vb->had_isr)
                 vb_note_missed_irq(vb);
         } else {
             is_clear = false;
