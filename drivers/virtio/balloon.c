@@ -262,6 +262,11 @@ static void step_rest(struct virtio_balloon *vb)
     vb->count.restart_failures++;
     log_to(&vb->hal->log, LOG_WARN, "virtio-balloon: does not start again: %s",
            err_name(err));
+    if (vb->dev.state == VIRTIO_DEAD) {
+        /* Each try might cost the rings that it may still write to. */
+        vb->state = VIRTIO_BALLOON_DEAD;
+        return;
+    }
     plan_restart(vb);
     vb_wake_by(vb, vb->restart_at_ns);
 }
