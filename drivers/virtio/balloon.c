@@ -17,6 +17,18 @@ uint64_t vb_now(struct virtio_balloon *vb)
     return vb->now_ns;
 }
 
+uint64_t vb_look(struct virtio_balloon *vb)
+{
+    uint64_t before = vb->now_ns;
+    uint64_t gap = vb_now(vb) - before;
+
+    if (gap <= VB_SILENCE_LOG_NS)
+        return 0;
+    vb->inflate.sent_ns += gap - VB_SILENCE_LOG_NS;
+    vb->deflate.sent_ns += gap - VB_SILENCE_LOG_NS;
+    return gap - VB_SILENCE_LOG_NS;
+}
+
 void vb_wake_by(struct virtio_balloon *vb, uint64_t when_ns)
 {
     vb->wake_ns = min_u64(vb->wake_ns, when_ns);
@@ -271,27 +283,12 @@ static void step_rest(struct virtio_balloon *vb)
     vb_wake_by(vb, vb->restart_at_ns);
 }
 
-/* A guest that was stopped as a whole must not take that for the host's silence. But each gap counts
- * for a second: a task that is kept waiting all the time still finds the host silent. */
-static void forgive_gap(struct virtio_balloon *vb, uint64_t before_ns)
-{
-    uint64_t gap = vb->now_ns - before_ns;
-
-    if (gap <= VB_SILENCE_LOG_NS)
-        return;
-    vb->inflate.sent_ns += gap - VB_SILENCE_LOG_NS;
-    vb->deflate.sent_ns += gap - VB_SILENCE_LOG_NS;
-}
-
 void virtio_balloon_step(struct virtio_balloon *vb)
 {
-    uint64_t before = vb->now_ns;
-
     assert(!vb->in_step);
     vb->in_step = true;
     vb->wake_ns = UINT64_MAX;
-    vb_now(vb);
-    forgive_gap(vb, before);
+    vb_look(vb);
     if (vb_is_running(vb))
         run_step(vb);
     if (vb->state == VIRTIO_BALLOON_RESETTING)

@@ -119,7 +119,7 @@ void virtio_balloon_destroy(struct virtio_balloon *vb);
 
 /*
  * The guest is out of memory: get at least `frames` back, in requests of up to 256, waiting for the
- * host but never longer than 5 s (R-V-41, R-X-07). Returns how many frames went back to the
+ * host but hardly longer than 5 s (R-V-41, R-X-07). Returns how many frames went back to the
  * allocator; 0 without DEFLATE_ON_OOM (R-V-42). Needs no memory, uses no interrupt. May not be
  * called from inside a HAL call.
  */

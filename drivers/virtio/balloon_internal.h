@@ -120,6 +120,10 @@ struct virtio_balloon {
 
 /* balloon.c */
 uint64_t vb_now(struct virtio_balloon *vb);
+/* The same after a pause. A guest that was stopped as a whole must not take that for the host's silence,
+ * but each gap counts for a second: a task that is kept waiting all the time still finds the host silent.
+ * Returns what was forgiven. */
+uint64_t vb_look(struct virtio_balloon *vb);
 void vb_wake_by(struct virtio_balloon *vb, uint64_t when_ns);
 bool vb_is_running(const struct virtio_balloon *vb); /* LIVE or DETACHING */
 void vb_fail(struct virtio_balloon *vb, const char *why);

@@ -5,19 +5,18 @@
  */
 #include "drivers/virtio/balloon_internal.h"
 
-/* Poll for the answer of the open deflate request until `deadline`. Frames it brought back. */
-static uint64_t wait_deflate(struct virtio_balloon *vb, uint64_t deadline_ns)
+/* Poll for the answer of the open deflate request until the deadline. Frames it brought back. Later the
+ * request stays open, and the next step judges whether the host is silent or slow. */
+static uint64_t wait_deflate(struct virtio_balloon *vb, uint64_t *deadline_ns)
 {
     uint64_t frames = vb->core.deflating.frames;
 
     while (!vb_finish(vb, &vb->deflate)) {
         if (!vb_is_running(vb))
             return 0;
-        if (vb_now(vb) >= deadline_ns) {
-            vb->count.silences++;
-            vb_fail(vb, "it left an out-of-memory request unanswered for 5 s");
+        *deadline_ns += vb_look(vb);
+        if (vb->now_ns >= *deadline_ns)
             return 0;
-        }
         vb->hal->relax(vb->hal->ctx);
     }
     return frames;
@@ -29,12 +28,13 @@ static uint64_t deflate_now(struct virtio_balloon *vb, uint64_t wanted)
     uint64_t frames = 0;
 
     if (vb->deflate.is_open)
-        frames += wait_deflate(vb, deadline);
-    while (frames < wanted && vb_is_running(vb) &&
+        frames += wait_deflate(vb, &deadline);
+    while (frames < wanted && vb_is_running(vb) && !vb->deflate.is_open &&
+           vb->now_ns < deadline &&
            balloon_choose_deflate(&vb->core,
                                   (uint32_t)min_u64(wanted - frames, VB_BATCH_FRAMES)) &&
            vb_send(vb, &vb->deflate))
-        frames += wait_deflate(vb, deadline);
+        frames += wait_deflate(vb, &deadline);
     return frames;
 }
 
