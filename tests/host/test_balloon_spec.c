@@ -166,6 +166,72 @@ static void a_broken_device_shows_no_balloon_while_it_rests(void **state)
     balloon_rig_end(&r);
 }
 
+/* Answers between our last look and our asking for an interrupt: none is owed for them. */
+static uint64_t (*hal_now)(void *ctx);
+static unsigned looks, looks_wanted;
+
+static uint64_t now_and_answer(void *ctx)
+{
+    looks = r.host.has_kept[0] ? looks + 1 : 0;
+    if (looks == looks_wanted) {
+        balloon_rig_answer(&r);
+        if (r.v.model.isr)
+            virtio_balloon_isr(r.vb); /* at once, as a CPU does */
+    }
+    return hal_now(ctx);
+}
+
+static void answers_just_before_the_interrupt_is_asked_for_accuse_nobody(void **state)
+{
+    (void)state;
+    for (looks_wanted = 1; looks_wanted < 8; looks_wanted++) {
+        start(BALLOON_FEATURES);
+        r.host.is_slow = true;
+        looks = 0;
+        hal_now = r.v.hal.hal.now;
+        r.v.hal.hal.now = now_and_answer;
+        balloon_rig_target(&r, 4000);
+        balloon_rig_settle(&r);
+        assert_int_equal(r.host.actual, 4000);
+        assert_false(balloon_rig_status(&r).is_polled);
+        r.v.hal.hal.now = hal_now;
+        r.host.is_slow = false;
+        balloon_rig_end(&r);
+    }
+}
+
+/* The device starts, breaks, and then does not reset: what it may still write to is lost, once. */
+static void (*hal_mem_stats)(void *ctx, struct mem_stats *out);
+
+static void mem_stats_and_hang(void *ctx, struct mem_stats *out)
+{
+    hal_mem_stats(ctx, out);
+    r.v.model.lies.reset_hangs = true;
+}
+
+static void a_device_that_breaks_at_each_start_does_not_eat_the_memory(void **state)
+{
+    (void)state;
+    start(BALLOON_FEATURES);
+    r.v.model.lies.ok_needs_reset = true;
+    hal_mem_stats = r.v.hal.hal.mem_stats;
+    virtio_model_need_reset(&r.v.model);
+    balloon_rig_run(&r, 50 * NS_PER_MS);
+    assert_int_equal(state_now(), VIRTIO_BALLOON_RESTING);
+    r.v.hal.hal.mem_stats = mem_stats_and_hang; /* sampled right before DRIVER_OK */
+    for (unsigned i = 0; i < 300; i++) {
+        r.v.model.lies.reset_hangs = false;
+        balloon_rig_run(&r, NS_PER_S);
+    }
+    assert_true(r.v.hal.dma_live <= 4); /* three rings and the shared frame */
+    assert_int_equal(state_now(), VIRTIO_BALLOON_DEAD);
+    virtio_balloon_destroy(r.vb);
+    r.vb = NULL;
+    assert_int_equal(r.v.hal.mem_live, 0);
+    r.v.model.lies.reset_hangs = false;
+    rig_end(&r.v);
+}
+
 /* ---- out of memory ---- */
 
 static void oom_takes_any_number(void **state)
@@ -183,6 +249,73 @@ static void oom_takes_any_number(void **state)
         assert_int_equal(virtio_balloon_oom(r.vb, 1), 0); /* nothing left */
         balloon_rig_end(&r);
     }
+}
+
+/* Waiting moves the model's clock; the host answers 400 ms after it was asked. */
+static void (*hal_relax)(void *ctx);
+static uint64_t asked_ns;
+
+static void relax_and_answer(void *ctx)
+{
+    hal_relax(ctx);
+    if (r.v.hal.now_ns - asked_ns < 400 * NS_PER_MS)
+        return;
+    balloon_rig_answer(&r);
+    asked_ns = r.v.hal.now_ns; /* the next request follows at once */
+}
+
+static void oom_with_a_slow_host_takes_what_came_in_five_seconds(void **state)
+{
+    (void)state;
+    for (unsigned in_doorbell = 0; in_doorbell < 2; in_doorbell++) {
+        start(BALLOON_FEATURES | OOM);
+        go_to(8000);
+        r.host.is_slow = !in_doorbell;
+        r.host.request_ns = in_doorbell ? 400 * NS_PER_MS : 0;
+        hal_relax = r.v.hal.hal.relax;
+        r.v.hal.hal.relax = relax_and_answer;
+        asked_ns = r.v.hal.now_ns;
+        uint64_t begin = r.v.hal.now_ns, free = r.guest.free;
+        uint64_t got = virtio_balloon_oom(r.vb, 8000);
+        assert_true(r.v.hal.now_ns - begin <= 5500 * NS_PER_MS);
+        assert_true(got >= 5 * 256 && got <= 14 * 256);
+        assert_int_equal(r.guest.free, free + got);
+        assert_int_equal(balloon_rig_status(&r).silences, 0);
+        r.v.hal.hal.relax = hal_relax;
+        r.host.is_slow = false;
+        balloon_rig_answer(&r);
+        balloon_rig_run(&r, 10 * NS_PER_MS);
+        assert_int_equal(state_now(), VIRTIO_BALLOON_LIVE);
+        balloon_rig_check(&r);
+        balloon_rig_end(&r);
+    }
+}
+
+static unsigned stops_left;
+
+static void relax_through_a_stop(void *ctx)
+{
+    hal_relax(ctx);
+    if (!stops_left)
+        balloon_rig_answer(&r);
+    else if (stops_left--)
+        r.v.hal.now_ns += 60 * NS_PER_S; /* stop ... cont */
+}
+
+static void oom_forgives_the_host_that_the_guest_was_stopped(void **state)
+{
+    (void)state;
+    start(BALLOON_FEATURES | OOM);
+    go_to(1000);
+    r.host.is_slow = true;
+    hal_relax = r.v.hal.hal.relax;
+    r.v.hal.hal.relax = relax_through_a_stop;
+    stops_left = 2;
+    assert_int_equal(virtio_balloon_oom(r.vb, 256), 256);
+    r.v.hal.hal.relax = hal_relax;
+    r.host.is_slow = false;
+    assert_int_equal(balloon_rig_status(&r).broken, 0);
+    balloon_rig_end(&r);
 }
 
 static void oom_while_the_host_sits_on_an_inflate_returns_no_frame_of_it(void **state)
@@ -450,7 +583,11 @@ int main(void)
         cmocka_unit_test(frames_stay_quarantined_until_the_reset_is_complete),
         cmocka_unit_test(a_device_that_vanished_is_given_up),
         cmocka_unit_test(a_broken_device_shows_no_balloon_while_it_rests),
+        cmocka_unit_test(answers_just_before_the_interrupt_is_asked_for_accuse_nobody),
+        cmocka_unit_test(a_device_that_breaks_at_each_start_does_not_eat_the_memory),
         cmocka_unit_test(oom_takes_any_number),
+        cmocka_unit_test(oom_with_a_slow_host_takes_what_came_in_five_seconds),
+        cmocka_unit_test(oom_forgives_the_host_that_the_guest_was_stopped),
         cmocka_unit_test(oom_while_the_host_sits_on_an_inflate_returns_no_frame_of_it),
         cmocka_unit_test(oom_while_a_deflate_is_open_gets_its_frames),
         cmocka_unit_test(pauses_after_oom_double_and_a_lower_target_is_met_in_them),
