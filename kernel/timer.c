@@ -13,25 +13,35 @@
 #include "base/bits.h"
 #include "base/units.h"
 
-#define MEASURE_NS (4 * NS_PER_MS)
+#define MEASURE_NS    NS_PER_MS
+#define MEASURE_TIMES 4
 #define SLEEP_MAX_NS \
     NS_PER_S /* keeps the product of ns and rate in 64 bits; waking early is harmless */
 
 static struct list timers = {&timers, &timers}; /* task level only */
 static uint64_t lapic_khz;
 
-void timer_start(void)
+/* The host may stop us between any two readings. The counter is read inside the time that is taken, so
+ * that a stop makes it look slow, never fast: an early wake is harmless, a late one is not. */
+static uint64_t measure_khz(void)
 {
-    lapic_timer_start(UINT32_MAX);
     uint64_t start_ns = clock_ns(), now_ns;
-    uint32_t start = lapic_timer_left();
+    uint32_t start = lapic_timer_left(), left;
 
     do {
+        left = lapic_timer_left();
         now_ns = clock_ns();
     } while (now_ns - start_ns < MEASURE_NS);
-    uint64_t ticks = start - lapic_timer_left();
+    return (uint64_t)(start - left) * 1000000 / (now_ns - start_ns);
+}
+
+void timer_start(void)
+{
+    lapic_khz = 1;
+    lapic_timer_start(UINT32_MAX);
+    for (int i = 0; i < MEASURE_TIMES; i++)
+        lapic_khz = max_u64(lapic_khz, measure_khz());
     lapic_timer_start(0);
-    lapic_khz = max_u64(ticks * 1000000 / (now_ns - start_ns), 1);
     log_info("timer: LAPIC at %llu kHz", (unsigned long long)lapic_khz);
 }
 
