@@ -10,7 +10,10 @@
 #include "kernel/string.h"
 #include "kernel/x86/mmio.h"
 
+#include "base/bits.h"
+
 #define TABLES_MAX 32
+#define LISTED_MAX 128 /* entries looked at: a root table of megabytes must not cost a boot */
 
 static struct {
     const uint8_t *bytes;
@@ -41,9 +44,10 @@ static const uint8_t *map_table(paddr_t addr, size_t *len)
 static void add_table(paddr_t addr)
 {
     size_t len;
-    const uint8_t *bytes = addr ? map_table(addr, &len) : NULL;
+    const uint8_t *bytes =
+        addr && table_count < TABLES_MAX ? map_table(addr, &len) : NULL;
 
-    if (!bytes || table_count == TABLES_MAX)
+    if (!bytes)
         return;
     tables[table_count].bytes = bytes;
     tables[table_count++].len = len;
@@ -66,7 +70,7 @@ void acpi_init(paddr_t rsdp)
     }
     const uint8_t *list = map_table(root.list, &len);
     size_t count = list ? acpi_list_count(&root, len) : 0;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < min_u64(count, LISTED_MAX); i++)
         add_table(acpi_list_entry(&root, list, i));
 
     const void *fadt = acpi_find("FACP", &len);
