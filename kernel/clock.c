@@ -10,12 +10,20 @@
 #include "kernel/string.h"
 #include "kernel/x86/cpu.h"
 
+#include "base/bits.h"
+
 #define WINDOW_MS    25
 #define SAMPLE_TRIES 8
 #define STUCK_READS  1000 /* readings without a change: the counter does not count */
-#define BITS_SHORT   16   /* a counter that may wrap unseen */
-#define REPEATS      8
-#define AGREEMENT    256 /* results agree when they differ by less than 1 in so many */
+
+/* The PIT wraps in 55 ms: it must be seen more often than that. In ticks of a TSC of any rate we know;
+ * 1.5 ms at 2.7 GHz. */
+#define SHORT_BITS 24
+#define SHORT_GAP  (UINT64_C(1) << 22)
+
+#define WINDOW_TRIES     64
+#define WINDOW_SHIFT_MAX 3 /* to 3 ms */
+
 #define ASSUMED_KHZ  UINT64_C(2000000)
 
 static struct {
@@ -58,50 +66,53 @@ static struct clock_sample read_tight(const struct clock_source *source)
     return best;
 }
 
-/* Let `counts` go by. False when the counter stands still. */
-static bool wait_counts(const struct clock_source *source, uint64_t start,
-                        uint64_t counts)
+enum wait_end {
+    WAIT_DONE,
+    WAIT_STUCK, /* the counter stands still */
+    WAIT_GAP,   /* we were stopped for so long that it may have wrapped */
+};
+
+/* Let `counts` go by after *first; *last is then the end of the window. */
+static enum wait_end wait_counts(const struct clock_source *source,
+                                 const struct clock_sample *first, uint64_t counts,
+                                 struct clock_sample *last)
 {
-    uint64_t last = start, same = 0;
+    uint64_t gap = source->counter.bits < SHORT_BITS ? SHORT_GAP : UINT64_MAX;
+    uint64_t same = 0;
 
+    *last = *first;
     for (;;) {
-        uint64_t now = source->read();
+        bool is_over =
+            clock_elapsed(&source->counter, first->count, last->count) >= counts;
+        struct clock_sample now = is_over ? read_tight(source) : read_once(source);
 
-        if (clock_elapsed(&source->counter, start, now) >= counts)
-            return true;
-        same = now == last ? same + 1 : 0;
+        if (now.tsc_after - last->tsc_before > gap)
+            return WAIT_GAP;
+        same = now.count == last->count ? same + 1 : 0;
         if (same == STUCK_READS)
-            return false;
-        last = now;
+            return WAIT_STUCK;
+        *last = now;
+        if (is_over)
+            return WAIT_DONE;
     }
 }
 
+/* A host that often stops us leaves short windows only. */
 static uint64_t measure(const struct clock_source *source)
 {
-    struct clock_sample first = read_tight(source);
+    uint64_t longest = source->counter.hz * WINDOW_MS / 1000;
 
-    if (!wait_counts(source, first.count, source->counter.hz * WINDOW_MS / 1000))
-        return 0;
+    for (unsigned i = 0; i < WINDOW_TRIES; i++) {
+        struct clock_sample first = read_tight(source), last;
+        uint64_t counts = longest >> min_u64(i, WINDOW_SHIFT_MAX);
+        enum wait_end end = wait_counts(source, &first, counts, &last);
 
-    struct clock_sample last = read_tight(source);
-    return clock_tsc_khz_of(&source->counter, &first, &last);
-}
-
-/* The PIT wraps in 55 ms: a host that lets us wait longer makes the TSC look faster than it is, never
- * slower. So it is measured until two results agree, and the lower one counts. */
-static uint64_t measure_surely(const struct clock_source *source)
-{
-    uint64_t low = measure(source);
-
-    for (int i = 1; source->counter.bits <= BITS_SHORT && low && i < REPEATS; i++) {
-        uint64_t khz = measure(source);
-        uint64_t apart = khz > low ? khz - low : low - khz;
-
-        low = khz < low ? khz : low;
-        if (apart <= low / AGREEMENT)
-            break;
+        if (end == WAIT_DONE)
+            return clock_tsc_khz_of(&source->counter, &first, &last);
+        if (end == WAIT_STUCK)
+            return 0;
     }
-    return low;
+    return 0;
 }
 
 static uint64_t try_counter(enum clock_source_id id, const char **name)
@@ -111,9 +122,9 @@ static uint64_t try_counter(enum clock_source_id id, const char **name)
     if (!clock_source_open(id, &source))
         return 0;
     *name = source.name;
-    uint64_t khz = measure_surely(&source);
+    uint64_t khz = measure(&source);
     if (khz == 0)
-        log_warn("clock: %s does not count", source.name);
+        log_warn("clock: %s does not count, or not while we look", source.name);
     return khz;
 }
 
