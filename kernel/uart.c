@@ -26,7 +26,7 @@ enum uart_reg {
 #define IER_DATA  0x01
 
 #define DIVISOR_115200 1
-#define SEND_TRIES     100000 /* a stuck transmitter loses text, never time without end */
+#define SEND_TRIES     10000 /* some ms: far more than a byte takes at 115200 baud */
 
 bool uart_init(void)
 {
@@ -43,13 +43,22 @@ bool uart_init(void)
     return true;
 }
 
+static bool has_room(void)
+{
+    return io_in8(COM1 + UART_LSR) & LSR_ROOM;
+}
+
+/* A receiver that does not read costs one wait; then text is lost, not time, until it reads again. */
 void uart_send(char c)
 {
-    for (int i = 0; i < SEND_TRIES; i++) {
-        if (io_in8(COM1 + UART_LSR) & LSR_ROOM)
-            break;
-    }
-    io_out8(COM1 + UART_DATA, (uint8_t)c);
+    static bool is_stalled;
+    bool can_send = has_room();
+
+    for (int i = 0; i < SEND_TRIES && !can_send && !is_stalled; i++)
+        can_send = has_room();
+    is_stalled = !can_send;
+    if (can_send)
+        io_out8(COM1 + UART_DATA, (uint8_t)c);
 }
 
 int uart_receive(void)

@@ -9,7 +9,7 @@
 /* Set it up; false when there is none. */
 bool uart_init(void);
 
-/* Waits a bounded moment for room. */
+/* Waits a bounded moment for room, once; while there is none the byte is dropped. */
 void uart_send(char c);
 
 /* The next received byte, or -1. */
