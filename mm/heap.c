@@ -170,15 +170,3 @@ void heap_free(struct heap *heap, void *ptr)
     heap->stats.used_bytes -= slab->frames << FRAME_SHIFT;
     slab_give(heap, slab);
 }
-
-void heap_trim(struct heap *heap)
-{
-    for (unsigned i = 0; i < HEAP_CLASSES; i++) {
-        list_for_each_safe (it, next, &heap->partial[i]) {
-            struct slab *slab = LIST_ENTRY(it, struct slab, link);
-
-            if (slab->used == 0)
-                slab_give(heap, slab);
-        }
-    }
-}

@@ -39,8 +39,5 @@ void heap_init(struct heap *heap, struct pmm *pmm);
 /* `size_bytes` of zeroed memory; NULL when there is none, or for size 0. */
 void *heap_alloc(struct heap *heap, size_t size_bytes);
 
-/* NULL is ignored. */
+/* NULL is ignored. One frame that holds no object is kept for each size. */
 void heap_free(struct heap *heap, void *ptr);
-
-/* Give back the frames that hold no object (one for each size is kept for the next alloc otherwise). */
-void heap_trim(struct heap *heap);

@@ -114,11 +114,6 @@ void pmm_give(struct pmm *pmm, pfn_t pfn, unsigned order, enum run_state state)
     pmm->stats.block_frees++;
 }
 
-void pmm_set_reserve(struct pmm *pmm, uint64_t reserve_bytes)
-{
-    pmm->stats.reserve_frames = reserve_bytes >> FRAME_SHIFT;
-}
-
 void pmm_stats(const struct pmm *pmm, struct pmm_stats *out)
 {
     *out = pmm->stats;

@@ -87,8 +87,6 @@ int pmm_take_run(struct pmm *pmm, uint64_t frames, uint64_t align_frames,
                  uint64_t pfn_limit, pfn_t *out);
 void pmm_give_run(struct pmm *pmm, pfn_t pfn, uint64_t frames);
 
-void pmm_set_reserve(struct pmm *pmm, uint64_t reserve_bytes);
-
 /* Bring the pool of frame maps back to its level: take frames for it, or give back those it no longer
  * needs. The kernel calls it from a task, never from a failing path. pmm_take() also grows the pool in
  * time, and pmm_give() never needs memory, so a missed call costs nothing. Returns 0 or -ENOMEM. */

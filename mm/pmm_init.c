@@ -221,7 +221,7 @@ int pmm_init(const struct region_set *ram, uint64_t reserve_bytes, struct pmm **
     describe_blocks(pmm);
     list_blocks(pmm);
     pmm->stats.total_frames = region_total(ram) >> FRAME_SHIFT;
-    pmm_set_reserve(pmm, reserve_bytes);
+    pmm->stats.reserve_frames = reserve_bytes >> FRAME_SHIFT;
     *out = pmm;
     return 0;
 }

@@ -107,23 +107,6 @@ int vmm_init(struct vmm *vmm, struct vmm_source source, unsigned cpu)
     return 0;
 }
 
-static void free_tables(struct vmm *vmm, paddr_t frame, unsigned level)
-{
-    const uint64_t *table = mmu_phys_to_virt(frame);
-
-    for (unsigned i = 0; i < VMM_TABLE_LENGTH; i++) {
-        if (entry_is_table(table[i], level))
-            free_tables(vmm, table[i] & ENTRY_ADDR, level - 1);
-    }
-    table_give(vmm, frame);
-}
-
-void vmm_fini(struct vmm *vmm)
-{
-    free_tables(vmm, vmm->root, VMM_ROOT_LEVEL);
-    vmm->root = 0;
-}
-
 /* Clear all leaves in the range; every leaf lies in it as a whole. */
 static void clear_range(struct vmm *vmm, uint64_t *table, unsigned level, uint64_t virt,
                         uint64_t last, struct flush *flush)
@@ -270,54 +253,6 @@ int vmm_unmap(struct vmm *vmm, uint64_t virt, uint64_t size_bytes)
     if (err)
         return err;
     clear_range(vmm, root, VMM_ROOT_LEVEL, virt, virt + size_bytes - 1, &flush);
-    flush_end(&flush);
-    return 0;
-}
-
-static bool is_all_mapped(const struct vmm *vmm, uint64_t virt, uint64_t last)
-{
-    struct vmm_leaf leaf;
-
-    do {
-        if (!vmm_lookup(vmm, virt, &leaf))
-            return false;
-        virt = leaf.virt + leaf.size_bytes;
-    } while (virt - 1 < last);
-    return true;
-}
-
-/* Rewrite the rights of all leaves in the range, which is mapped as a whole. */
-static void protect_range(struct vmm *vmm, uint64_t *table, unsigned level, uint64_t virt,
-                          uint64_t last, unsigned flags, struct flush *flush)
-{
-    for (uint64_t end;; virt = end + 1) {
-        uint64_t *entry = &table[level_index(virt, level)];
-
-        end = piece_last(virt, level, last);
-        if (entry_is_leaf(*entry, level)) {
-            /* The address bits below the leaf's size are zero: no PAT bit is ever set. */
-            *entry = (*entry & ENTRY_ADDR) | leaf_bits(vmm, level, flags);
-            flush_leaf(flush, virt);
-        } else {
-            protect_range(vmm, entry_table(*entry), level - 1, virt, end, flags, flush);
-        }
-        if (end == last)
-            return;
-    }
-}
-
-int vmm_protect(struct vmm *vmm, uint64_t virt, uint64_t size_bytes, unsigned flags)
-{
-    uint64_t *root = mmu_phys_to_virt(vmm->root);
-    uint64_t last = virt + size_bytes - 1;
-    struct flush flush = {0};
-
-    if (!is_range_valid(virt, size_bytes) || !is_all_mapped(vmm, virt, last))
-        return -EINVAL;
-    int err = split_ends(vmm, virt, size_bytes);
-    if (err)
-        return err;
-    protect_range(vmm, root, VMM_ROOT_LEVEL, virt, last, flags, &flush);
     flush_end(&flush);
     return 0;
 }

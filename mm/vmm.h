@@ -60,9 +60,6 @@ struct vmm_leaf {
 /* An empty address space. 0 or -ENOMEM. */
 int vmm_init(struct vmm *vmm, struct vmm_source source, unsigned cpu);
 
-/* Give back all tables, mapped or not. Not while CR3 points here. */
-void vmm_fini(struct vmm *vmm);
-
 /*
  * Map [virt, virt + size) to [phys, phys + size). -EINVAL: not frame aligned, empty, not canonical, or
  * past 52 bits; -EBUSY: something is mapped there; -ENOMEM: no frame for a table.
@@ -73,9 +70,6 @@ int vmm_map(struct vmm *vmm, uint64_t virt, paddr_t phys, uint64_t size_bytes,
 /* Unmap what is mapped in the range; holes are fine. -EINVAL as above, -ENOMEM when a larger leaf has
  * to be split and there is no frame for it: a range mapped as one can always be unmapped as one. */
 int vmm_unmap(struct vmm *vmm, uint64_t virt, uint64_t size_bytes);
-
-/* Give the whole range these rights. -EINVAL also when a part is not mapped; -ENOMEM as above. */
-int vmm_protect(struct vmm *vmm, uint64_t virt, uint64_t size_bytes, unsigned flags);
 
 /* The leaf that translates `virt`; false when none does. */
 bool vmm_lookup(const struct vmm *vmm, uint64_t virt, struct vmm_leaf *out);

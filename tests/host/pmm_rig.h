@@ -83,10 +83,11 @@ static inline struct pmm *blocks_only(uint64_t count)
 }
 
 /* ... of which the low range is used up, so that everything comes from the blocks. */
-static inline struct pmm *blocks_only_used_low(uint64_t count)
+static inline struct pmm *blocks_only_with_reserve(uint64_t count, uint64_t reserve_bytes)
 {
     struct pmm *pmm =
-        make(RAM({GIB - 1 * MIB, GIB}, {5 * GIB, 5 * GIB + count * BLOCK_SIZE}), 0);
+        make(RAM({GIB - 1 * MIB, GIB}, {5 * GIB, 5 * GIB + count * BLOCK_SIZE}),
+             reserve_bytes);
     struct pmm_want low = {.class = PMM_MOVABLE, .pfn_limit = GIB >> FRAME_SHIFT};
     struct pmm_run run;
 
@@ -94,4 +95,9 @@ static inline struct pmm *blocks_only_used_low(uint64_t count)
         assert_true(run.pfn.n < GIB >> FRAME_SHIFT);
     assert_int_equal(stats_of(pmm).free_frames, count * BLOCK_FRAMES);
     return pmm;
+}
+
+static inline struct pmm *blocks_only_used_low(uint64_t count)
+{
+    return blocks_only_with_reserve(count, 0);
 }

@@ -166,13 +166,12 @@ static void limits_hold(void **state)
 
 static void the_reserve_is_kept(void **state)
 {
-    struct pmm *pmm = blocks_only_used_low(4);
+    struct pmm *pmm = blocks_only_with_reserve(4, 3 * MIB);
     struct pmm_want frame = FRAME, block = BLOCK;
     struct pmm_run run;
 
     (void)state;
     frame.keep_reserve = block.keep_reserve = true;
-    pmm_set_reserve(pmm, 3 * MIB);
     take(pmm, block);
     take(pmm, block);
     expect_enomem(pmm, block);
@@ -180,8 +179,7 @@ static void the_reserve_is_kept(void **state)
         ;
     assert_int_equal(stats_of(pmm).free_frames, 3 * MIB / FRAME_SIZE);
     take(pmm, FRAME); /* others may use it */
-    pmm_set_reserve(pmm, 0);
-    take(pmm, frame);
+    expect_enomem(pmm, frame);
 }
 
 static void parts_of_a_block_come_back(void **state)

@@ -220,10 +220,8 @@ static void step(struct model *m, uint64_t i)
         check_counts(m);
     if (i % 1000 == 0)
         assert_int_equal(pmm_refill(m->pmm) == 0 || stats_of(m).free_frames == 0, true);
-    if (i % 4096 == 0) {
+    if (i % 4096 == 0)
         pmm_check(m->pmm);
-        pmm_set_reserve(m->pmm, rnd(m, 4) * MIB);
-    }
 }
 
 static void give_all(struct model *m)
@@ -264,7 +262,7 @@ static void begin(struct model *m)
              n++)
             m->state[n] = UNHELD;
     }
-    assert_int_equal(pmm_init(&ram, 0, &m->pmm), 0);
+    assert_int_equal(pmm_init(&ram, 2 * MIB, &m->pmm), 0);
     m->boot_metadata = stats_of(m).metadata_bytes;
     uint64_t first = model_virt_to_phys(m->pmm) >> FRAME_SHIFT;
     for (uint64_t n = first; n < first + m->boot_metadata / FRAME_SIZE; n++)

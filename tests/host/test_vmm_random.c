@@ -48,22 +48,13 @@ static int expected_map(const struct page *pages, uint64_t first, uint64_t count
     return 0;
 }
 
-static int expected_protect(const struct page *pages, uint64_t first, uint64_t count)
-{
-    for (uint64_t i = first; i < first + count; i++) {
-        if (pages[i].frame == 0)
-            return -EINVAL;
-    }
-    return 0;
-}
-
 /* One operation on both sides. With a source that may fail, an error means no change. */
 static void random_operation(struct rig *rig, struct page *pages, unsigned *seed)
 {
     unsigned flags = (unsigned)rand_r(seed) % 16;
     uint64_t first, count,
         frame = (uint64_t)(rand_r(seed) % 2) * (uint64_t)(rand_r(seed) % 5000);
-    unsigned op = (unsigned)rand_r(seed) % 3;
+    unsigned op = (unsigned)rand_r(seed) % 2;
     int err, expected = 0;
 
     random_range(seed, &first, &count);
@@ -75,11 +66,8 @@ static void random_operation(struct rig *rig, struct page *pages, unsigned *seed
     if (op == 0) {
         err = vmm_map(&rig->vmm, virt, frame * FRAME_SIZE, bytes, flags);
         expected = expected_map(pages, first, count);
-    } else if (op == 1) {
-        err = vmm_unmap(&rig->vmm, virt, bytes);
     } else {
-        err = vmm_protect(&rig->vmm, virt, bytes, flags);
-        expected = expected_protect(pages, first, count);
+        err = vmm_unmap(&rig->vmm, virt, bytes);
     }
     assert_true(err == expected || err == -ENOMEM);
     for (uint64_t i = 0; err == 0 && i < count; i++) {
