@@ -13,20 +13,17 @@
 
 uint64_t vb_now(struct virtio_balloon *vb)
 {
-    vb->now_ns = vb->hal->now(vb->hal->ctx);
-    return vb->now_ns;
-}
-
-uint64_t vb_look(struct virtio_balloon *vb)
-{
     uint64_t before = vb->now_ns;
-    uint64_t gap = vb_now(vb) - before;
 
-    if (gap <= VB_SILENCE_LOG_NS)
-        return 0;
-    vb->inflate.sent_ns += gap - VB_SILENCE_LOG_NS;
-    vb->deflate.sent_ns += gap - VB_SILENCE_LOG_NS;
-    return gap - VB_SILENCE_LOG_NS;
+    vb->now_ns = vb->hal->now(vb->hal->ctx);
+    uint64_t gap = vb->now_ns - before;
+    if (gap > VB_SILENCE_LOG_NS) {
+        gap -= VB_SILENCE_LOG_NS;
+        vb->inflate.sent_ns += gap;
+        vb->deflate.sent_ns += gap;
+        vb->forgiven_ns += gap;
+    }
+    return vb->now_ns;
 }
 
 void vb_wake_by(struct virtio_balloon *vb, uint64_t when_ns)
@@ -288,7 +285,7 @@ void virtio_balloon_step(struct virtio_balloon *vb)
     assert(!vb->in_step);
     vb->in_step = true;
     vb->wake_ns = UINT64_MAX;
-    vb_look(vb);
+    vb_now(vb);
     if (vb_is_running(vb))
         run_step(vb);
     if (vb->state == VIRTIO_BALLOON_RESETTING)

@@ -93,9 +93,10 @@ struct virtio_balloon {
     bool is_config_due;  /* a config-change notification was seen, R-V-17 */
     enum vb_irq irq;
     unsigned missed_in_row;
-    bool had_isr;     /* one came since the step before */
-    uint64_t now_ns;  /* at the last look */
-    uint64_t wake_ns; /* earliest next step this one asks for */
+    bool had_isr;         /* one came since the step before */
+    uint64_t now_ns;      /* at the last look */
+    uint64_t forgiven_ns; /* of all gaps, see vb_now() */
+    uint64_t wake_ns;     /* earliest next step this one asks for */
     uint64_t poll_at_ns;
 
     /* Size as published. */
@@ -119,11 +120,10 @@ struct virtio_balloon {
 };
 
 /* balloon.c */
+/* The time. A guest that was stopped as a whole must not take that for the host's silence, so a gap since
+ * the last look is forgiven but for a second: a task that is kept waiting all the time still finds the
+ * host silent. */
 uint64_t vb_now(struct virtio_balloon *vb);
-/* The same after a pause. A guest that was stopped as a whole must not take that for the host's silence,
- * but each gap counts for a second: a task that is kept waiting all the time still finds the host silent.
- * Returns what was forgiven. */
-uint64_t vb_look(struct virtio_balloon *vb);
 void vb_wake_by(struct virtio_balloon *vb, uint64_t when_ns);
 bool vb_is_running(const struct virtio_balloon *vb); /* LIVE or DETACHING */
 void vb_fail(struct virtio_balloon *vb, const char *why);

@@ -5,17 +5,27 @@
  */
 #include "drivers/virtio/balloon_internal.h"
 
-/* Poll for the answer of the open deflate request until the deadline. Frames it brought back. Later the
- * request stays open, and the next step judges whether the host is silent or slow. */
-static uint64_t wait_deflate(struct virtio_balloon *vb, uint64_t *deadline_ns)
+/* How long this call has waited, gaps aside. */
+static uint64_t waited_ns(struct virtio_balloon *vb, uint64_t begin_ns)
+{
+    return vb_now(vb) - vb->forgiven_ns - begin_ns;
+}
+
+/* Poll for the answer of the open deflate request until this call's time is over; then the request stays
+ * open, for the next step or call. Frames it brought back. */
+static uint64_t wait_deflate(struct virtio_balloon *vb, uint64_t begin_ns)
 {
     uint64_t frames = vb->core.deflating.frames;
 
     while (!vb_finish(vb, &vb->deflate)) {
         if (!vb_is_running(vb))
             return 0;
-        *deadline_ns += vb_look(vb);
-        if (vb->now_ns >= *deadline_ns)
+        bool is_over = waited_ns(vb, begin_ns) >= VB_SILENCE_BREAK_NS;
+        if (vb->now_ns - vb->deflate.sent_ns >= VB_SILENCE_BREAK_NS) {
+            vb->count.silences++;
+            vb_fail(vb, "it left an out-of-memory request unanswered for 5 s");
+        }
+        if (is_over || !vb_is_running(vb))
             return 0;
         vb->hal->relax(vb->hal->ctx);
     }
@@ -24,17 +34,17 @@ static uint64_t wait_deflate(struct virtio_balloon *vb, uint64_t *deadline_ns)
 
 static uint64_t deflate_now(struct virtio_balloon *vb, uint64_t wanted)
 {
-    uint64_t deadline = vb_now(vb) + VB_SILENCE_BREAK_NS;
+    uint64_t begin = vb_now(vb) - vb->forgiven_ns;
     uint64_t frames = 0;
 
     if (vb->deflate.is_open)
-        frames += wait_deflate(vb, &deadline);
+        frames += wait_deflate(vb, begin);
     while (frames < wanted && vb_is_running(vb) && !vb->deflate.is_open &&
-           vb->now_ns < deadline &&
+           waited_ns(vb, begin) < VB_SILENCE_BREAK_NS &&
            balloon_choose_deflate(&vb->core,
                                   (uint32_t)min_u64(wanted - frames, VB_BATCH_FRAMES)) &&
            vb_send(vb, &vb->deflate))
-        frames += wait_deflate(vb, &deadline);
+        frames += wait_deflate(vb, begin);
     return frames;
 }
 

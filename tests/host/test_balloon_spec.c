@@ -37,6 +37,40 @@ static enum virtio_balloon_state state_now(void)
 
 /* ---- silence, R-H-10 ---- */
 
+/* The guest is stopped for a minute at the n-th look at the clock while a request is open. */
+static uint64_t (*hal_now)(void *ctx);
+static unsigned looks, looks_wanted;
+
+static uint64_t now_after_a_stop(void *ctx)
+{
+    if (r.host.has_kept[0] && ++looks == looks_wanted)
+        r.v.hal.now_ns += 60 * NS_PER_S;
+    return hal_now(ctx);
+}
+
+static void a_stop_anywhere_is_not_silence(void **state)
+{
+    (void)state;
+    for (looks_wanted = 1; looks_wanted < 12; looks_wanted++) {
+        start(BALLOON_FEATURES);
+        r.host.is_slow = true;
+        looks = 0;
+        hal_now = r.v.hal.hal.now;
+        r.v.hal.hal.now = now_after_a_stop;
+        balloon_rig_target(&r, 100);
+        for (unsigned i = 0; i < 3; i++)
+            balloon_rig_run(&r, 700 * NS_PER_MS);
+        assert_true(looks >= looks_wanted);
+        assert_int_equal(balloon_rig_status(&r).silences, 0);
+        r.v.hal.hal.now = hal_now;
+        r.host.is_slow = false;
+        balloon_rig_answer(&r);
+        balloon_rig_settle(&r);
+        assert_int_equal(r.host.actual, 100);
+        balloon_rig_end(&r);
+    }
+}
+
 static void silence_ends_however_rarely_the_task_runs(void **state)
 {
     static const uint64_t gaps[] = {NS_PER_MS,    300 * NS_PER_MS, 900 * NS_PER_MS,
@@ -167,9 +201,6 @@ static void a_broken_device_shows_no_balloon_while_it_rests(void **state)
 }
 
 /* Answers between our last look and our asking for an interrupt: none is owed for them. */
-static uint64_t (*hal_now)(void *ctx);
-static unsigned looks, looks_wanted;
-
 static uint64_t now_and_answer(void *ctx)
 {
     looks = r.host.has_kept[0] ? looks + 1 : 0;
@@ -232,151 +263,7 @@ static void a_device_that_breaks_at_each_start_does_not_eat_the_memory(void **st
     rig_end(&r.v);
 }
 
-/* ---- out of memory ---- */
-
-static void oom_takes_any_number(void **state)
-{
-    static const uint64_t wanted[] = {UINT64_MAX, UINT64_MAX - 100, UINT64_MAX / 2,
-                                      UINT32_MAX, (UINT64_C(1) << 32) + 1};
-
-    (void)state;
-    for (unsigned i = 0; i < ARRAY_LEN(wanted); i++) {
-        start(BALLOON_FEATURES | OOM);
-        go_to(3000);
-        assert_int_equal(virtio_balloon_oom(r.vb, wanted[i]), 3000);
-        assert_int_equal(r.host.actual, 0);
-        balloon_rig_check(&r);
-        assert_int_equal(virtio_balloon_oom(r.vb, 1), 0); /* nothing left */
-        balloon_rig_end(&r);
-    }
-}
-
-/* Waiting moves the model's clock; the host answers 400 ms after it was asked. */
-static void (*hal_relax)(void *ctx);
-static uint64_t asked_ns;
-
-static void relax_and_answer(void *ctx)
-{
-    hal_relax(ctx);
-    if (r.v.hal.now_ns - asked_ns < 400 * NS_PER_MS)
-        return;
-    balloon_rig_answer(&r);
-    asked_ns = r.v.hal.now_ns; /* the next request follows at once */
-}
-
-static void oom_with_a_slow_host_takes_what_came_in_five_seconds(void **state)
-{
-    (void)state;
-    for (unsigned in_doorbell = 0; in_doorbell < 2; in_doorbell++) {
-        start(BALLOON_FEATURES | OOM);
-        go_to(8000);
-        r.host.is_slow = !in_doorbell;
-        r.host.request_ns = in_doorbell ? 400 * NS_PER_MS : 0;
-        hal_relax = r.v.hal.hal.relax;
-        r.v.hal.hal.relax = relax_and_answer;
-        asked_ns = r.v.hal.now_ns;
-        uint64_t begin = r.v.hal.now_ns, free = r.guest.free;
-        uint64_t got = virtio_balloon_oom(r.vb, 8000);
-        assert_true(r.v.hal.now_ns - begin <= 5500 * NS_PER_MS);
-        assert_true(got >= 5 * 256 && got <= 14 * 256);
-        assert_int_equal(r.guest.free, free + got);
-        assert_int_equal(balloon_rig_status(&r).silences, 0);
-        r.v.hal.hal.relax = hal_relax;
-        r.host.is_slow = false;
-        balloon_rig_answer(&r);
-        balloon_rig_run(&r, 10 * NS_PER_MS);
-        assert_int_equal(state_now(), VIRTIO_BALLOON_LIVE);
-        balloon_rig_check(&r);
-        balloon_rig_end(&r);
-    }
-}
-
-static unsigned stops_left;
-
-static void relax_through_a_stop(void *ctx)
-{
-    hal_relax(ctx);
-    if (!stops_left)
-        balloon_rig_answer(&r);
-    else if (stops_left--)
-        r.v.hal.now_ns += 60 * NS_PER_S; /* stop ... cont */
-}
-
-static void oom_forgives_the_host_that_the_guest_was_stopped(void **state)
-{
-    (void)state;
-    start(BALLOON_FEATURES | OOM);
-    go_to(1000);
-    r.host.is_slow = true;
-    hal_relax = r.v.hal.hal.relax;
-    r.v.hal.hal.relax = relax_through_a_stop;
-    stops_left = 2;
-    assert_int_equal(virtio_balloon_oom(r.vb, 256), 256);
-    r.v.hal.hal.relax = hal_relax;
-    r.host.is_slow = false;
-    assert_int_equal(balloon_rig_status(&r).broken, 0);
-    balloon_rig_end(&r);
-}
-
-static void oom_while_the_host_sits_on_an_inflate_returns_no_frame_of_it(void **state)
-{
-    (void)state;
-    start(BALLOON_FEATURES | OOM);
-    r.host.is_slow = true;
-    balloon_rig_target(&r, 256);
-    balloon_rig_run(&r, NS_PER_MS);
-    assert_true(r.host.has_kept[0]);
-    uint64_t before = r.v.hal.now_ns;
-    virtio_balloon_oom(r.vb, 1);
-    assert_true(r.v.hal.now_ns - before <= 5100 * NS_PER_MS);
-    balloon_rig_check(&r); /* the model guest complains of a frame given back too early */
-    r.host.is_slow = false;
-    balloon_rig_answer(&r);
-    balloon_rig_run(&r, 80 * NS_PER_S);
-    balloon_rig_end(&r);
-}
-
-static void oom_while_a_deflate_is_open_gets_its_frames(void **state)
-{
-    (void)state;
-    start(BALLOON_FEATURES | OOM);
-    go_to(2000);
-    r.host.is_slow = true;
-    balloon_rig_target(&r, 0);
-    balloon_rig_run(&r, NS_PER_MS);
-    assert_true(r.host.has_kept[1]);
-    r.host.is_slow = false;
-    balloon_rig_answer(&r); /* used, but the task has not looked yet */
-    uint64_t free = r.guest.free;
-    uint64_t got = virtio_balloon_oom(r.vb, 256);
-    assert_true(got >= 256);
-    assert_int_equal(r.guest.free, free + got);
-    balloon_rig_settle(&r);
-    assert_int_equal(r.host.actual, 0);
-    balloon_rig_end(&r);
-}
-
-static void pauses_after_oom_double_and_a_lower_target_is_met_in_them(void **state)
-{
-    uint64_t pause = 5;
-
-    (void)state;
-    start(BALLOON_FEATURES | OOM);
-    go_to(4000);
-    for (unsigned i = 0; i < 5; i++, pause = pause * 2 < 60 ? pause * 2 : 60) {
-        assert_true(virtio_balloon_oom(r.vb, 1) >= 1);
-        assert_int_equal(r.host.actual, 4000 - 256);
-        balloon_rig_run(&r, (pause - 1) * NS_PER_S);
-        assert_int_equal(r.host.actual, 4000 - 256);
-        balloon_rig_run(&r, 2 * NS_PER_S);
-        assert_int_equal(r.host.actual, 4000);
-    }
-    virtio_balloon_oom(r.vb, 1);
-    balloon_rig_target(&r, 100);
-    balloon_rig_run(&r, 100 * NS_PER_MS);
-    assert_int_equal(r.host.actual, 100);
-    balloon_rig_end(&r);
-}
+/* ---- accounting ---- */
 
 static void managed_memory_shrinks_only_without_the_oom_bit(void **state)
 {
@@ -578,6 +465,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(silence_ends_however_rarely_the_task_runs),
+        cmocka_unit_test(a_stop_anywhere_is_not_silence),
         cmocka_unit_test(noise_does_not_prolong_silence),
         cmocka_unit_test(each_answer_in_four_seconds_is_slow_not_silent),
         cmocka_unit_test(frames_stay_quarantined_until_the_reset_is_complete),
@@ -585,12 +473,6 @@ int main(void)
         cmocka_unit_test(a_broken_device_shows_no_balloon_while_it_rests),
         cmocka_unit_test(answers_just_before_the_interrupt_is_asked_for_accuse_nobody),
         cmocka_unit_test(a_device_that_breaks_at_each_start_does_not_eat_the_memory),
-        cmocka_unit_test(oom_takes_any_number),
-        cmocka_unit_test(oom_with_a_slow_host_takes_what_came_in_five_seconds),
-        cmocka_unit_test(oom_forgives_the_host_that_the_guest_was_stopped),
-        cmocka_unit_test(oom_while_the_host_sits_on_an_inflate_returns_no_frame_of_it),
-        cmocka_unit_test(oom_while_a_deflate_is_open_gets_its_frames),
-        cmocka_unit_test(pauses_after_oom_double_and_a_lower_target_is_met_in_them),
         cmocka_unit_test(managed_memory_shrinks_only_without_the_oom_bit),
         cmocka_unit_test(a_new_start_publishes_zero_and_real_statistics),
         cmocka_unit_test(detach_publishes_zero_before_the_reset),
