@@ -29,6 +29,7 @@ static struct {
     struct pci_modern modern;
     struct hal_client client;
     struct virtio_balloon *vb;         /* NULL: not attached */
+    bool is_detaching;                 /* close it even if it dies on the way */
     int irq_line;                      /* -1: polled */
     struct virtio_balloon_status told; /* what the last events said */
     uint64_t told_ns;
@@ -168,6 +169,7 @@ static void close_device(void)
     device.irq_line = -1;
     virtio_balloon_destroy(device.vb);
     device.vb = NULL;
+    device.is_detaching = false;
     pci_modern_close(&device.modern);
     event_emit("balloon=virtio event=detached");
 }
@@ -179,7 +181,8 @@ static void run(void *ctx)
         return;
     virtio_balloon_step(device.vb);
     report();
-    if (device.told.state == VIRTIO_BALLOON_OFF)
+    if (device.told.state == VIRTIO_BALLOON_OFF ||
+        (device.told.state == VIRTIO_BALLOON_DEAD && device.is_detaching))
         close_device();
 }
 
@@ -247,15 +250,10 @@ int balloon_device_reattach(void)
 
 int balloon_device_detach(void)
 {
-    struct virtio_balloon_status now;
-
     if (!device.vb)
         return -ENODEV;
-    virtio_balloon_get_status(device.vb, &now);
-    if (now.state == VIRTIO_BALLOON_DEAD)
-        close_device();
-    else
-        virtio_balloon_detach(device.vb);
+    device.is_detaching = true;
+    virtio_balloon_detach(device.vb); /* and the task runs, dead or not */
     return 0;
 }
 
