@@ -113,6 +113,19 @@ static int check_overlap(const struct boot_info *info, uint64_t i,
     return 0;
 }
 
+/* The front end marks what it uses, the image with it. */
+static int check_image(const struct boot_info *info, const struct boot_mem *mem,
+                       paddr_t image_end, const struct reason *why)
+{
+    if (mem->type != BOOT_MEM_USABLE || mem->start >= image_end ||
+        mem->start + mem->size_bytes <= info->kernel_phys)
+        return 0;
+    format_s(why->text, why->size,
+             "broken memory map: the kernel at 0x%llx lies in memory that is called free",
+             (ull)info->kernel_phys);
+    return -EINVAL;
+}
+
 static int add_all(const struct boot_info *info, struct boot_ram *out,
                    const struct reason *why)
 {
@@ -121,7 +134,8 @@ static int add_all(const struct boot_info *info, struct boot_ram *out,
 
         if (is_skipped(mem))
             continue;
-        if (check_range(mem, out->phys_end, why) || check_overlap(info, i, why))
+        if (check_range(mem, out->phys_end, why) || check_overlap(info, i, why) ||
+            check_image(info, mem, out->image_end, why))
             return -EINVAL;
         if (is_ram(mem->type) &&
             region_add(out->ram, mem->start, mem->start + mem->size_bytes)) {

@@ -242,6 +242,18 @@ static void a_kernel_outside_ram(void **state)
     refuses(rig, "lies outside RAM");
 }
 
+/* The front end cuts its image out of one entry; a map that splits it there would have our first page
+ * tables overwrite what it left us. */
+static void a_kernel_in_memory_called_free(void **state)
+{
+    struct rig *rig = *state;
+
+    rig->info.mem[4] = (struct boot_mem){KERNEL, 0x20000, BOOT_MEM_USABLE, 0};
+    rig->info.mem[5] =
+        (struct boot_mem){KERNEL + 0x20000, 62 * MIB - 0x20000, BOOT_MEM_USABLE, 0};
+    refuses(rig, "the kernel at 0x200000 lies in memory that is called free");
+}
+
 static void the_longest_map_fits(void **state)
 {
     struct rig *rig = *state;
@@ -269,6 +281,7 @@ int main(void)
         CASE(errors_of_the_front_end_have_lines),
         CASE(too_little_ram),
         CASE(a_kernel_outside_ram),
+        CASE(a_kernel_in_memory_called_free),
         CASE(the_longest_map_fits),
     };
 
