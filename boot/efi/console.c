@@ -107,10 +107,11 @@ _Noreturn void refuse(const struct loader *loader, const char *reason, EFI_STATU
         describe(status, error);
         parts[2] = error;
     }
-    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+    /* The ports first: after a failed ExitBootServices() the firmware's console may be half gone. */
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
         put_raw(parts[i], to_serial);
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
         put_firmware(loader, parts[i]);
-    }
     loader->boot->Exit(loader->image, status == EFI_SUCCESS ? EFI_LOAD_ERROR : status, 0,
                        NULL);
     for (;;)
