@@ -2,6 +2,7 @@
 /* The table of commands, the words of a line, and the order in which lines run. */
 #include "kernel/command.h"
 #include "kernel/config.h"
+#include "kernel/config_parse.h"
 #include "kernel/console.h"
 #include "kernel/drivers.h"
 #include "kernel/event.h"
@@ -200,16 +201,13 @@ static void on_line(char *line)
 /* The next command of the script, which goes before what waits. */
 static bool run_script(void)
 {
-    char line[128];
+    char line[CONFIG_VALUE_MAX];
     size_t len = 0;
 
     if (!*command.script)
         return false;
-    while (*command.script && *command.script != ';') {
-        if (len + 1 < sizeof(line))
-            line[len++] = *command.script;
-        command.script++;
-    }
+    while (*command.script && *command.script != ';')
+        line[len++] = *command.script++; /* shorter than any value of a setting */
     if (*command.script)
         command.script++;
     line[len] = '\0';
