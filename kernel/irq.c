@@ -103,9 +103,13 @@ void irq_init(void)
     madt_defaults(lapic_addr, &irq.madt);
     if (table && madt_parse(table, len, &irq.madt))
         log_warn("irq: the MADT is broken, using the fixed places");
-    if (lapic_init(irq.madt.lapic))
+    /* The CPU knows; at a wrong place there would be no timer, and the first sleep the last. */
+    if (irq.madt.lapic != lapic_addr)
+        log_warn("irq: the MADT has the LAPIC at 0x%llx, the CPU at 0x%llx",
+                 (unsigned long long)irq.madt.lapic, (unsigned long long)lapic_addr);
+    if (lapic_init(lapic_addr))
         boot_refuse("the local APIC at 0x%llx cannot be mapped",
-                    (unsigned long long)irq.madt.lapic);
+                    (unsigned long long)lapic_addr);
     trap_on_interrupt(on_interrupt);
     irq.stats.ioapics = ioapic_init(&irq.madt);
     log_info("irq: LAPIC %u%s, %u IOAPIC%s from %s%s", lapic_id(),
