@@ -56,6 +56,8 @@ uint64_t virtio_balloon_oom(struct virtio_balloon *vb, uint64_t frames)
         return 0;
     vb->in_step = true;
     uint64_t given = balloon_oom_begin(&vb->core);
+    if (vb->inflate.is_open)
+        vb_finish(vb, &vb->inflate); /* what it took may be all there is */
     uint64_t missing = given < frames ? frames - given : 0;
     uint64_t held = balloon_size(&vb->core);
     uint64_t wanted = align_up(min_u64(missing, held), VB_BATCH_FRAMES);

@@ -176,6 +176,24 @@ static void pauses_after_oom_double_and_a_lower_target_is_met_in_them(void **sta
     balloon_rig_end(&r);
 }
 
+static void oom_right_behind_an_answered_inflate_gets_its_frames(void **state)
+{
+    (void)state;
+    start();
+    r.host.is_slow = true;
+    balloon_rig_target(&r, 256);
+    balloon_rig_run(&r, NS_PER_MS);
+    assert_true(r.host.has_kept[0]);
+    r.host.is_slow = false;
+    balloon_rig_answer(
+        &r); /* used, but the task has not looked yet: nothing else is held */
+    assert_int_equal(virtio_balloon_oom(r.vb, 1), 256);
+    assert_int_equal(r.guest.driver, 0);
+    balloon_rig_run(&r, 10 * NS_PER_MS);
+    balloon_rig_check(&r);
+    balloon_rig_end(&r);
+}
+
 static void oom_calls_in_a_row_wait_for_a_silent_host_once(void **state)
 {
     (void)state;
@@ -201,6 +219,7 @@ int main(void)
         cmocka_unit_test(oom_while_the_host_sits_on_an_inflate_returns_no_frame_of_it),
         cmocka_unit_test(oom_while_a_deflate_is_open_gets_its_frames),
         cmocka_unit_test(pauses_after_oom_double_and_a_lower_target_is_met_in_them),
+        cmocka_unit_test(oom_right_behind_an_answered_inflate_gets_its_frames),
         cmocka_unit_test(oom_calls_in_a_row_wait_for_a_silent_host_once),
     };
 
