@@ -12,9 +12,10 @@ EFI_HEADERS := -isystem /usr/include/efi -isystem /usr/include/efi/x86_64 -DGNU_
 EFI_CFLAGS := $(C_COMMON) $(EFI_HEADERS) -ffreestanding -fpic -fshort-wchar -mno-red-zone \
               -mgeneral-regs-only -fno-stack-protector -fno-asynchronous-unwind-tables \
               -fvisibility=hidden
+# Newer versions of gnu-efi start at _entry, which is in a library that we do without, and keep .rodata apart.
 EFI_LDFLAGS := -nostdlib -shared -Bsymbolic -znocombreloc -z noexecstack --build-id=none \
-               --no-undefined -T $(EFI_LIB)/elf_x86_64_efi.lds
-EFI_SECTIONS := .text .sdata .data .dynamic .dynsym '.rel*' '.rela*' .reloc
+               --no-undefined --defsym=_entry=efi_main -T $(EFI_LIB)/elf_x86_64_efi.lds
+EFI_SECTIONS := .text .sdata .data .rodata .dynamic .dynsym '.rel*' '.rela*' .reloc
 
 $(O)/flags-efi.stamp: FORCE
 	$(call flags_stamp,$(EFI_CC) $(EFI_CFLAGS) $(EFI_LDFLAGS))
