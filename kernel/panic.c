@@ -72,7 +72,7 @@ static _Noreturn void leave(void)
         cpu_halt();
     if (config_is("panic", "reboot"))
         power_reboot();
-    power_off();
+    power_stop();
 }
 
 void panic_print(const char *fmt, ...)

@@ -210,6 +210,12 @@ static const struct way {
     {"fault", triple_fault, triple_fault},
 };
 
+static _Noreturn void stand_still(void)
+{
+    for (;;)
+        __asm__ volatile("hlt");
+}
+
 static _Noreturn void leave(const char *name, bool is_reboot)
 {
     disable_interrupts();
@@ -222,8 +228,7 @@ static _Noreturn void leave(const char *name, bool is_reboot)
             order[i].off();
     }
     log_error("power: %s did not end this machine", name ? name : "nothing");
-    for (;;)
-        __asm__ volatile("hlt");
+    stand_still();
 }
 
 bool power_has_way(const char *name)
@@ -238,6 +243,14 @@ bool power_has_way(const char *name)
 void power_off(void)
 {
     leave(NULL, false);
+}
+
+void power_stop(void)
+{
+    disable_interrupts();
+    acpi_off();
+    efi_off();
+    stand_still();
 }
 
 void power_reboot(void)
@@ -264,5 +277,5 @@ void power_test_exit(unsigned status)
 {
     disable_interrupts();
     power_test_status(status);
-    power_off();
+    power_stop();
 }

@@ -15,6 +15,10 @@ void power_init(const struct boot_info *info);
 _Noreturn void power_off(void);
 _Noreturn void power_reboot(void);
 
+/* The end after a refusal or a panic: off where the machine can be switched off, else halted. Never a
+ * reset, which would only lead here again. Any context. */
+_Noreturn void power_stop(void);
+
 /* Report `status` to isa-debug-exit at 0x501 (QEMU exits with status<<1|1); returns when there is none. */
 void power_test_status(unsigned status);
 
@@ -24,5 +28,5 @@ bool power_has_way(const char *name);
 _Noreturn void power_off_by(const char *name);
 _Noreturn void power_reboot_by(const char *name);
 
-/* End a test run: isa-debug-exit at 0x501 with `status` (QEMU exits with status<<1|1), else power off. */
+/* End a test run: isa-debug-exit at 0x501 with `status` (QEMU exits with status<<1|1), else power_stop(). */
 _Noreturn void power_test_exit(unsigned status);

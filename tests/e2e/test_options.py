@@ -125,12 +125,21 @@ def test_refusal_is_one_line_on_every_console(start, tmp_path, name, fields, rea
              "isa-debugcon,iobase=0xe9,chardev=dbg")
     serial, case = tmp_path / "serial.log", Case(name, extra=extra, **fields)
     with open(serial, "wb", 0) as file:
-        with start(case, file, debug_exit=True, ram="private") as guest:
+        with start(case, file, ram="private") as guest:
             assert guest.guest.exit_status(20) == EXIT_REFUSED
     for path in (serial, debugcon):
         text = path.read_text(errors="replace")
         lines = [line for line in text.splitlines() if line.startswith("aerostat: cannot start: ")]
         assert len(lines) == 1 and reason in lines[0], text
+
+
+def test_a_refusal_is_not_repeated(start, tmp_path):
+    """Without a test exit, and free to reset: the machine halts after its one line."""
+    with open(tmp_path / "serial.log", "wb", 0) as file:
+        with start(Case("refusal", memory=3 * MIB), file, debug_exit=False, reboot=True,
+                   ram="private") as guest:
+            assert guest.guest.exit_status(2) is None
+    assert (tmp_path / "serial.log").read_text().count("aerostat: cannot start: ") == 1
 
 
 def test_power_off_ends_qemu(boot):

@@ -59,7 +59,7 @@ class GuestSpec:
     balloon: str = "virtio-balloon-pci"  # device with its options; "" for none
     disk: str = "virtio"  # EFI: virtio, ahci or usb
     config: str = ""
-    debug_exit: bool = False
+    debug_exit: bool = True  # a refusal or a panic ends QEMU
     reboot: bool = False  # a reset boots again instead of ending QEMU
     extra: tuple = ()
 
