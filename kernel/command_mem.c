@@ -8,6 +8,7 @@
 #include "kernel/command.h"
 #include "kernel/drivers.h"
 #include "kernel/event.h"
+#include "kernel/hal.h"
 #include "kernel/log.h"
 #include "kernel/memory.h"
 #include "kernel/string.h"
@@ -283,10 +284,11 @@ void command_mem(int argc, char **argv)
     event_emit(
         "event=mem total=%llu free=%llu available=%llu reserve=%llu ballooned=%llu "
         "filled=%llu kernel=%llu metadata=%llu page_tables=%llu free_blocks_touched=%llu "
-        "free_blocks_untouched=%llu",
+        "free_blocks_untouched=%llu managed=%llu",
         (ull)total, (ull)free, (ull)(free > reserve ? free - reserve : 0), (ull)reserve,
         (ull)ballooned, (ull)state.filled_bytes,
         (ull)(total - free - ballooned - state.filled_bytes),
         (ull)(stats.metadata_bytes + drivers_metadata_bytes()), (ull)paging_table_bytes(),
-        (ull)stats.free_blocks_touched, (ull)stats.free_blocks_untouched);
+        (ull)stats.free_blocks_touched, (ull)stats.free_blocks_untouched,
+        (ull)(total - hal_accounted_frames() * FRAME_SIZE));
 }
