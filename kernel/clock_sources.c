@@ -73,9 +73,11 @@ static bool open_pm(struct clock_source *out)
 
     if (!fadt || len < FADT_BYTES_MIN || fadt[FADT_PM_TMR_LEN] != 4)
         return false;
-    pm_port = (uint16_t)get32(fadt, FADT_PM_TMR_BLK);
-    if (pm_port == 0)
+    uint32_t port = get32(fadt, FADT_PM_TMR_BLK);
+
+    if (port == 0 || port > UINT16_MAX - 3)
         return false;
+    pm_port = (uint16_t)port;
     bool is_wide = get32(fadt, FADT_FLAGS) & BIT32(FADT_TMR_VAL_EXT);
     *out = (struct clock_source){
         .name = "pm-timer",

@@ -28,6 +28,8 @@ _Noreturn void kernel_main(paddr_t info);
 /* Copied from the front end, whose memory becomes free RAM. */
 static struct boot_info boot;
 
+#define NMI_LOG_GAP_NS (100 * NS_PER_MS) /* a flood is counted, not told one by one */
+
 static const char *front_name(void)
 {
     return boot.front == BOOT_FRONT_EFI ? "efi" : "pvh";
@@ -70,12 +72,16 @@ static void report(void)
 static void do_chores(void)
 {
     static uint32_t nmi_logged;
+    static uint64_t nmi_logged_ns;
     uint32_t nmi_count = trap_nmi_count();
 
     pmm_refill(memory_pmm()); /* when it fails the next pass tries again */
-    if (nmi_count != nmi_logged)
-        log_warn("trap: NMI, %u since boot", nmi_count);
+    if (nmi_count == nmi_logged ||
+        (nmi_logged > 0 && clock_ns() - nmi_logged_ns < NMI_LOG_GAP_NS))
+        return;
+    log_warn("trap: NMI, %u since boot", nmi_count);
     nmi_logged = nmi_count;
+    nmi_logged_ns = clock_ns();
 }
 
 /* On the final tables and the main stack. */
