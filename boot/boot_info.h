@@ -20,13 +20,16 @@
 #include <stdint.h>
 
 /* The kernel's fixed places in the address space (docs/memory.md has the whole map). */
-#define KERNEL_VIRT      UINT64_C(0xFFFFFFFF80000000) /* image base; physically at kernel_phys */
-#define DIRECT_MAP_BASE  UINT64_C(0xFFFF800000000000) /* all RAM: virtual = physical + this */
+/* image base; physically at kernel_phys */
+#define KERNEL_VIRT UINT64_C(0xFFFFFFFF80000000)
+/* all RAM: virtual = physical + this */
+#define DIRECT_MAP_BASE  UINT64_C(0xFFFF800000000000)
 #define DIRECT_MAP_BYTES (UINT64_C(1) << 46) /* 64 TiB; other windows follow it */
 
 #define BOOT_INFO_MAGIC   UINT64_C(0x4F464E4954534541) /* "AESTINFO" */
 #define BOOT_INFO_VERSION 1
-#define BOOT_MEM_MAX      256 /* ranges; firmware maps that are longer are merged, then refused */
+/* ranges; firmware maps that are longer are merged, then refused */
+#define BOOT_MEM_MAX 256
 
 enum boot_front {
     BOOT_FRONT_PVH = 1,
@@ -48,15 +51,16 @@ enum boot_mem_type {
     BOOT_MEM_ACPI_RECLAIM = 3, /* tables; usable once read, kept by us */
     BOOT_MEM_ACPI_NVS = 4,
     BOOT_MEM_BAD = 5,
-    BOOT_MEM_LOADER = 6,      /* our loader's own; usable once the kernel has copied boot_info */
-    BOOT_MEM_KERNEL = 7,      /* the kernel image; what lies behind image_end becomes usable */
+    /* our loader's own; usable once the kernel has copied boot_info */
+    BOOT_MEM_LOADER = 6,
+    BOOT_MEM_KERNEL = 7, /* the kernel image; what lies behind image_end becomes usable */
     BOOT_MEM_EFI_RUNTIME = 8, /* mapped only during a runtime call */
 };
 
 struct boot_mem {
     paddr_t start;
     uint64_t size_bytes;
-    uint32_t type; /* enum boot_mem_type */
+    uint32_t type;           /* enum boot_mem_type */
     uint32_t efi_executable; /* EFI_RUNTIME: 1 = code */
 };
 
@@ -74,10 +78,10 @@ struct boot_info {
     uint32_t version;
     uint32_t front; /* enum boot_front */
 
-    paddr_t kernel_phys; /* 2 MiB aligned; address of KERNEL_VIRT */
-    paddr_t cmdline;     /* NUL-terminated ASCII; 0: none */
+    paddr_t kernel_phys;    /* 2 MiB aligned; address of KERNEL_VIRT */
+    paddr_t cmdline;        /* NUL-terminated ASCII; 0: none */
     uint64_t cmdline_bytes; /* without the NUL */
-    paddr_t conf;        /* text of aerostat.conf; 0: none */
+    paddr_t conf;           /* text of aerostat.conf; 0: none */
     uint64_t conf_bytes;
     paddr_t rsdp;             /* ACPI root pointer; 0: none */
     paddr_t smbios;           /* SMBIOS entry point, 2.1 or 3.0; 0: none */
@@ -85,7 +89,8 @@ struct boot_info {
 
     struct boot_framebuffer framebuffer;
 
-    uint64_t error; /* enum boot_error: what the front end could not read; the kernel refuses */
+    /* enum boot_error: what the front end could not read; the kernel refuses */
+    uint64_t error;
     uint64_t mem_count;
     struct boot_mem mem[BOOT_MEM_MAX]; /* as the firmware gave it: unsorted, unchecked */
 };

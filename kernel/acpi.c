@@ -13,7 +13,8 @@
 #include "base/bits.h"
 
 #define TABLES_MAX 32
-#define LISTED_MAX 128 /* entries looked at: a root table of megabytes must not cost a boot */
+/* entries looked at: a root table of megabytes must not cost a boot */
+#define LISTED_MAX 128
 
 static struct {
     const uint8_t *bytes;

@@ -19,8 +19,8 @@
 #include "drivers/virtio/transport/pci_modern.h"
 
 #define EVENT_GAP_NS (50 * NS_PER_MS) /* between progress events: 20 a second */
-#define EVENTS_MAX \
-    40 /* a second, with those of new targets and of rest: a host may flap */
+/* a second, with those of new targets and of rest: a host may flap */
+#define EVENTS_MAX 40
 
 /* Owned by the balloon's task; `vb` is read by the ISR, and set before its line is opened. */
 static struct {

@@ -10,8 +10,8 @@
 
 #include <stddef.h>
 
-#define BOOT_RAM_MIN \
-    (4 * MIB) /* less is refused: image, firmware and reserve would not fit */
+/* less is refused: image, firmware and reserve would not fit */
+#define BOOT_RAM_MIN (4 * MIB)
 
 /* A set with this capacity holds every map: each range may be cut by the image and by our low pages. */
 #define BOOT_REGION_MAX (BOOT_MEM_MAX + 8)
@@ -19,8 +19,8 @@
 struct boot_ram {
     struct region_set *ram; /* out: frame-aligned RAM without the image and page 0 */
     paddr_t phys_end;       /* in: past what the CPU can address */
-    paddr_t
-        image_end; /* in: past the image's last byte; what the loader gave more is RAM */
+    /* in: past the image's last byte; what the loader gave more is RAM */
+    paddr_t image_end;
     uint64_t total_bytes; /* out: RAM the firmware gave, image included */
 };
 

@@ -24,7 +24,7 @@
 #define WINDOW_TRIES     64
 #define WINDOW_SHIFT_MAX 3 /* to 3 ms */
 
-#define ASSUMED_KHZ  UINT64_C(2000000)
+#define ASSUMED_KHZ UINT64_C(2000000)
 
 static struct {
     uint64_t base_tsc, mult; /* mult 0: not calibrated */

@@ -21,10 +21,10 @@
 
 #define STEP_NS     (200 * NS_PER_US)
 #define STEP_FRAMES 16
-#define FLOOR_BYTES \
-    (512 * KIB) /* left to the kernel: rings, tables, maps of blocks in pieces */
-#define OOM_FRAMES (4 * BLOCK_FRAMES) /* asked of the balloon at a time, at most */
-#define PATTERN    UINT64_C(0x9E3779B97F4A7C15)
+/* left to the kernel: rings, tables, maps of blocks in pieces */
+#define FLOOR_BYTES (512 * KIB)
+#define OOM_FRAMES  (4 * BLOCK_FRAMES) /* asked of the balloon at a time, at most */
+#define PATTERN     UINT64_C(0x9E3779B97F4A7C15)
 
 typedef unsigned long long ull;
 

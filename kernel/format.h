@@ -10,4 +10,5 @@
 
 /* As C99's: always terminates when size > 0, returns the length it would have had. Any context. */
 int format_v(char *buf, size_t size, const char *fmt, va_list args);
-__attribute__((format(printf, 3, 4))) int format_s(char *buf, size_t size, const char *fmt, ...);
+__attribute__((format(printf, 3, 4))) int format_s(char *buf, size_t size,
+                                                   const char *fmt, ...);

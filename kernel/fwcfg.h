@@ -7,8 +7,8 @@
 
 #include <stddef.h>
 
-#define FWCFG_OPTION_MAX \
-    256 /* bytes of a value; longer ones are handed on cut, and refused there */
+/* bytes of a value; longer ones are handed on cut, and refused there */
+#define FWCFG_OPTION_MAX 256
 
 /* Called for each option; `key` is NUL-terminated, `value` is not. Both are gone afterwards. */
 typedef void fwcfg_option_fn(void *ctx, const char *key, const char *value, size_t len);

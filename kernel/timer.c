@@ -15,8 +15,8 @@
 
 #define MEASURE_NS    NS_PER_MS
 #define MEASURE_TIMES 4
-#define SLEEP_MAX_NS \
-    NS_PER_S /* keeps the product of ns and rate in 64 bits; waking early is harmless */
+/* keeps the product of ns and rate in 64 bits; waking early is harmless */
+#define SLEEP_MAX_NS NS_PER_S
 
 static struct list timers = {&timers, &timers}; /* task level only */
 static uint64_t lapic_khz;

@@ -36,8 +36,8 @@ enum pmm_use {
 #define PMM_MAP_SHIFT 6 /* a map is 64 bytes, aligned to its size */
 #define PMM_MAP_BYTES (1u << PMM_MAP_SHIFT)
 #define PMM_MAP_WORDS (PMM_MAP_BYTES / 8)
-#define PMM_MAP_MASK \
-    ((UINT64_C(1) << 46) - 1) /* 52-bit addresses without the low 6 bits */
+/* 52-bit addresses without the low 6 bits */
+#define PMM_MAP_MASK ((UINT64_C(1) << 46) - 1)
 
 /*
  * One per 2 MiB that holds any RAM. `state` of a block in pieces tells of its free frames: RUN_TOUCHED

@@ -31,8 +31,8 @@ struct pmm_fragmentation {
     uint64_t frames_held;
     uint64_t whole_after_fill; /* 90 % of memory taken, frame by frame */
     uint64_t whole_after_free; /* half of it freed at random */
-    uint64_t
-        whole_after_rounds; /* 100 times: a tenth of the rest freed at random, taken again */
+    /* 100 times: a tenth of the rest freed at random, taken again */
+    uint64_t whole_after_rounds;
     uint64_t whole_possible; /* if the frames held lay as close as can be */
 };
 

@@ -8,9 +8,9 @@
 #define COM1          0x3F8
 #define COM1_STATUS   (COM1 + 5)
 #define COM1_CAN_SEND 0x20
-#define COM1_SEND_WAIT \
-    100000 /* status reads; a missing or stuck port costs a moment only */
-#define DEBUGCON 0xE9
+/* status reads; a missing or stuck port costs a moment only */
+#define COM1_SEND_WAIT 100000
+#define DEBUGCON       0xE9
 
 static EFI_GUID global_guid = EFI_GLOBAL_VARIABLE;
 

@@ -9,8 +9,8 @@
 #include "boot/efi/memory_map.h"
 
 #define ATTEMPTS 8
-#define SPARE_BYTES \
-    (16 * KIB) /* growth of the map: by our own buffer, and between attempts */
+/* growth of the map: by our own buffer, and between attempts */
+#define SPARE_BYTES (16 * KIB)
 
 struct memory_map {
     EFI_MEMORY_DESCRIPTOR *entries;

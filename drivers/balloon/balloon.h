@@ -57,17 +57,17 @@ struct balloon_plan {
 struct balloon_pacing {
     uint64_t retry_at_ns; /* no attempt to take memory before */
     uint64_t retry_delay_ns;
-    uint64_t
-        pause_until_ns; /* no inflation before, and then only with enough free memory */
-    uint64_t pause_ns;  /* length of the last pause; 0: there was none */
+    /* no inflation before, and then only with enough free memory */
+    uint64_t pause_until_ns;
+    uint64_t pause_ns;     /* length of the last pause; 0: there was none */
     uint64_t pause_frames; /* deflated since the pause began */
 };
 
 struct balloon {
     const struct balloon_hal *hal;
     uint64_t pfn_limit; /* frames the host can be told about lie below, R-V-10 */
-    bool
-        is_reclaimable; /* the guest may take frames back: not accounted as lost, R-V-44 */
+    /* the guest may take frames back: not accounted as lost, R-V-44 */
+    bool is_reclaimable;
     uint64_t max_frames;  /* all RAM less the reserve: the clamp of R-H-11 */
     uint64_t wish;        /* the host's target as it stands */
     uint64_t target;      /* the same, clamped */

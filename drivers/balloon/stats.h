@@ -21,8 +21,8 @@ enum balloon_stat_tag {
 };
 
 #define BALLOON_STATS_CLASSIC 10 /* tags 0-9: hosts that choke on later ones, R-V-38 */
-#define BALLOON_STATS_FULL \
-    12 /* those there is a truthful figure for; 12-15 need a reclaimer */
+/* those there is a truthful figure for; 12-15 need a reclaimer */
+#define BALLOON_STATS_FULL 12
 
 struct balloon_stat {
     uint16_t tag;

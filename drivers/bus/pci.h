@@ -58,8 +58,8 @@ struct pci_errors {
     uint64_t cap_loops; /* more capabilities than fit the space: the list is a loop */
     uint64_t cap_bad_pointer; /* a capability inside the header */
     uint64_t bus_loops;       /* a bridge leads to a bus seen before or upwards */
-    uint64_t
-        bar_bad_kind; /* upper half of another BAR, 64 bits with no room, reserved type */
+    /* upper half of another BAR, 64 bits with no room, reserved type */
+    uint64_t bar_bad_kind;
     uint64_t bar_bad_size;    /* size mask is no power of two, or 2^64 */
     uint64_t bar_bad_address; /* unassigned, unaligned, or runs past the address space */
     uint64_t bar_no_window;   /* the machine could not map it */

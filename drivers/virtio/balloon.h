@@ -69,8 +69,8 @@ struct virtio_balloon_opts {
 struct virtio_balloon_status {
     enum virtio_balloon_state state;
     uint64_t offered, features;
-    uint16_t
-        queues[VIRTIO_BALLOON_QUEUES]; /* index of each, or VIRTIO_BALLOON_NO_QUEUE */
+    /* index of each, or VIRTIO_BALLOON_NO_QUEUE */
+    uint16_t queues[VIRTIO_BALLOON_QUEUES];
     bool is_polled;
     bool is_moving;        /* work goes on now; false: at the target, or waiting */
     uint64_t wish_pages;   /* the host's target as read */

@@ -52,8 +52,8 @@ struct virtio_errors {
     uint64_t features_missing; /* a required bit is not offered, R-T-05 */
     uint64_t config_unstable;  /* generation never settled, R-T-09 */
     uint64_t needs_reset;      /* DEVICE_NEEDS_RESET seen, R-T-07 */
-    uint64_t
-        status_lost; /* status is not what we wrote: reset or removed behind our back */
+    /* status is not what we wrote: reset or removed behind our back */
+    uint64_t status_lost;
     uint64_t queue_bad_size; /* size 0 < x that no ring of ours can have, R-H-09 */
     uint64_t queue_refused;  /* the transport could not set a queue up */
     uint64_t queue_broken;   /* a ring was found broken by virtio_poll_status() */
@@ -62,8 +62,8 @@ struct virtio_errors {
 
 /* What a driver wants. */
 struct virtio_wanted {
-    uint64_t
-        supported; /* bits to accept where offered, R-V-06; VERSION_1 comes by itself */
+    /* bits to accept where offered, R-V-06; VERSION_1 comes by itself */
+    uint64_t supported;
     uint64_t required; /* without these: -ENOTSUP */
 
     /* After a refusal of FEATURES_OK (R-T-03): change *features to the next attempt, a subset of
@@ -77,8 +77,8 @@ struct virtio_wanted {
 #define VIRTIO_RESET_TIMEOUT NS_PER_S
 
 struct virtio_queue_opts {
-    uint16_t
-        max_size; /* use fewer entries than the device offers; 0: as many as it has, up to 1024 */
+    /* use fewer entries than the device offers; 0: as many as it has, up to 1024 */
+    uint16_t max_size;
     uint16_t indirect_max; /* see struct vq_config; 0: no indirect tables */
     uint16_t tables;
 };

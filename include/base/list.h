@@ -14,9 +14,11 @@ struct list {
 };
 
 #define LIST_ENTRY(node, type, member) CONTAINER_OF(node, type, member)
-#define list_for_each(it, head)        for (struct list *it = (head)->next; it != (head); it = it->next)
-#define list_for_each_safe(it, tmp, head)                                                          \
-    for (struct list *it = (head)->next, *tmp = it->next; it != (head); it = tmp, tmp = it->next)
+#define list_for_each(it, head) \
+    for (struct list *it = (head)->next; it != (head); it = it->next)
+#define list_for_each_safe(it, tmp, head)                               \
+    for (struct list *it = (head)->next, *tmp = it->next; it != (head); \
+         it = tmp, tmp = it->next)
 
 static inline void list_init(struct list *head)
 {

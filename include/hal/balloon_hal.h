@@ -29,8 +29,8 @@ struct run_want {
 
 /* Figures for statistics, R-V-39. Bytes or counts since boot; counters only ever grow. */
 struct mem_stats {
-    uint64_t
-        total_bytes; /* all RAM the allocator was given at boot; ballooned RAM counts */
+    /* all RAM the allocator was given at boot; ballooned RAM counts */
+    uint64_t total_bytes;
     uint64_t free_bytes;      /* could be taken now, the reserve included */
     uint64_t available_bytes; /* free and reclaimable, less the reserve */
     uint64_t cache_bytes;     /* reclaimable without I/O */

@@ -63,8 +63,8 @@ void trap_print(const struct trap_frame *frame)
     if (frame->vector == TRAP_PAGE_FAULT)
         print_page_fault(frame);
     else
-        panic_print("panic: %s (vector %llu, error %llx)",
-                    trap_name(frame), (ull)frame->vector, (ull)frame->error);
+        panic_print("panic: %s (vector %llu, error %llx)", trap_name(frame),
+                    (ull)frame->vector, (ull)frame->error);
 
     panic_print("  rax %016llx rbx %016llx rcx %016llx", (ull)frame->rax, (ull)frame->rbx,
                 (ull)frame->rcx);

@@ -15,10 +15,10 @@
 #define PIT_ISA_IRQ   0
 #define PIT_COMMAND   0x43
 #define PIT_CHANNEL_0 0x40
-#define PIT_ONE_SHOT \
-    0x30 /* channel 0, low then high byte, mode 0: the line rises at the end */
-#define PIT_10_MS   11932
-#define PATIENCE_NS (2 * NS_PER_S)
+/* channel 0, low then high byte, mode 0: the line rises at the end */
+#define PIT_ONE_SHOT 0x30
+#define PIT_10_MS    11932
+#define PATIENCE_NS  (2 * NS_PER_S)
 
 typedef unsigned long long ull;
 
@@ -149,10 +149,8 @@ static enum suite_result bad_lines_are_refused(void)
 static enum suite_result run(void)
 {
     static enum suite_result (*const parts[])(void) = {
-        deadlines_are_kept,
-        pit_reaches_us_through_the_ioapic,
-        nmi_is_survived,
-        foreign_vectors_are_survived,
+        deadlines_are_kept,    pit_reaches_us_through_the_ioapic,
+        nmi_is_survived,       foreign_vectors_are_survived,
         bad_lines_are_refused,
     };
 

@@ -125,7 +125,8 @@ static enum suite_result rights_change_at_once(void)
     CHECK(*(uint64_t *)mmu_phys_to_virt(pfn_to_paddr(run.pfn)) == 42,
           "not the same frame");
     CHECK(vmm_unmap(vmm, TEST_VIRT, FRAME_SIZE) == 0, "unmap");
-    CHECK(vmm_map(vmm, TEST_VIRT, pfn_to_paddr(run.pfn), FRAME_SIZE, 0) == 0, "map again");
+    CHECK(vmm_map(vmm, TEST_VIRT, pfn_to_paddr(run.pfn), FRAME_SIZE, 0) == 0,
+          "map again");
     CHECK(trap_try(write_there, NULL, &seen) == TRAP_PAGE_FAULT, "still writable");
     CHECK(trap_try(read_there, NULL, &seen) == -1, "not readable");
     CHECK(vmm_unmap(vmm, TEST_VIRT, FRAME_SIZE) == 0, "unmap");
@@ -151,10 +152,8 @@ static enum suite_result our_own_memory_is_no_device(void)
 static enum suite_result run(void)
 {
     static enum suite_result (*const parts[])(void) = {
-        frames_are_distinct_and_come_back,
-        all_blocks_can_be_taken,
-        heap_gives_zeroed_memory,
-        rights_change_at_once,
+        frames_are_distinct_and_come_back, all_blocks_can_be_taken,
+        heap_gives_zeroed_memory,          rights_change_at_once,
         our_own_memory_is_no_device,
     };
 

@@ -112,9 +112,8 @@ static void the_last_page_of_all_can_be_mapped(void **state)
                 (struct vmm_leaf){top, BIT64(52) - BLOCK_SIZE, BLOCK_SIZE, VMM_WRITE});
     assert_int_equal(vmm_unmap(&rig.vmm, UINT64_MAX - 4095, 4096), 0);
     expect_none(&rig, UINT64_MAX);
-    expect_leaf(
-        &rig, UINT64_MAX - 4096,
-        (struct vmm_leaf){UINT64_MAX - 8191, BIT64(52) - 8192, 4096, VMM_WRITE});
+    expect_leaf(&rig, UINT64_MAX - 4096,
+                (struct vmm_leaf){UINT64_MAX - 8191, BIT64(52) - 8192, 4096, VMM_WRITE});
     assert_int_equal(vmm_unmap(&rig.vmm, top, BLOCK_SIZE), 0);
     assert_int_equal(rig.taken, 1);
     rig_end(&rig);

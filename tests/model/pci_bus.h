@@ -37,8 +37,8 @@ struct pci_model {
     uint32_t port_address;
     unsigned maps, live_maps; /* calls so far; windows not yet given back */
     unsigned fail_map_at;     /* from 1; 0: none */
-    unsigned
-        probes_decoding; /* BAR size probes while the BAR was decoded: a driver's mistake */
+    /* BAR size probes while the BAR was decoded: a driver's mistake */
+    unsigned probes_decoding;
 };
 
 void pci_model_init(struct pci_model *m, bool has_ecam, bool has_ports);

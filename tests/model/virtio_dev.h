@@ -40,8 +40,8 @@ struct virtio_model_queue {
 /* Things no device may do. All off: it obeys. */
 struct virtio_lies {
     bool reset_hangs; /* status never reads 0 again */
-    unsigned
-        reset_polls; /* so many reads of the status until a reset shows (slow, not a lie) */
+    /* so many reads of the status until a reset shows (slow, not a lie) */
+    unsigned reset_polls;
     bool generation_spins;   /* config_generation differs at every read */
     bool silent;             /* doorbells do nothing */
     uint16_t queue_size_raw; /* queue_size reads as this; 0: the truth */

@@ -40,19 +40,19 @@ struct vq_errors {
     uint64_t id_replayed;   /* id was completed before and not posted again, R-H-02 */
     uint64_t id_mid_chain;  /* id is in flight but not the head of its chain, R-H-02 */
     uint64_t idx_jump;      /* used index moved by more than is in flight, R-H-03 */
-    uint64_t
-        desc_overwritten; /* a posted descriptor does not hold what we wrote, R-H-04 */
+    /* a posted descriptor does not hold what we wrote, R-H-04 */
+    uint64_t desc_overwritten;
     uint64_t avail_overwritten; /* the available index does not hold what we wrote */
     uint64_t len_clamped; /* used length beyond the writable part: clamped, R-H-05 */
-    uint64_t
-        event_nonsense; /* event field asks for an index out of reach: we notify, R-T-25 */
+    /* event field asks for an index out of reach: we notify, R-T-25 */
+    uint64_t event_nonsense;
 };
 
 struct vq_stats {
     uint64_t added, popped;
     uint64_t kicks; /* doorbells rung */
-    uint64_t
-        kicks_skipped; /* vq_kick() with new buffers that the device did not want to hear of */
+    /* vq_kick() with new buffers that the device did not want to hear of */
+    uint64_t kicks_skipped;
     uint64_t ring_full; /* vq_add() refused for want of entries */
 };
 
@@ -61,8 +61,8 @@ struct vq_config {
     uint16_t size;  /* entries; a power of two for split rings */
     bool event_idx; /* VIRTIO_F_EVENT_IDX was negotiated */
     bool indirect;  /* VIRTIO_F_INDIRECT_DESC was negotiated */
-    uint16_t
-        indirect_max; /* longest buffer put into an indirect table; 0 or 1: never use one */
+    /* longest buffer put into an indirect table; 0 or 1: never use one */
+    uint16_t indirect_max;
     uint16_t tables; /* indirect tables made in advance; buffers beyond them go direct */
 };
 

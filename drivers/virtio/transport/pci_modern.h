@@ -21,8 +21,8 @@
 
 /* Capabilities that were refused; the first acceptable one of each type is used. */
 struct pci_modern_errors {
-    uint64_t
-        cap_short; /* structure shorter than its type needs, or past configuration space */
+    /* structure shorter than its type needs, or past configuration space */
+    uint64_t cap_short;
     uint64_t bar_index;      /* BAR number above 5 */
     uint64_t bar_missing;    /* that BAR is not there, not assigned, or absurd */
     uint64_t bar_kind;       /* I/O BAR where memory is needed */
@@ -40,8 +40,8 @@ struct pci_modern {
     struct pci_dev pci;
     struct reg_io common, notify, isr, config;
     uint32_t notify_multiplier;
-    uint64_t
-        doorbell[PCI_MODERN_QUEUES]; /* offset in `notify`; NO_DOORBELL: not set up */
+    /* offset in `notify`; NO_DOORBELL: not set up */
+    uint64_t doorbell[PCI_MODERN_QUEUES];
     struct pci_modern_errors errors;
 };
 
