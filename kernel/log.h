@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The log ring and the console lines made of it. Lines look like "[    0.123456] module: text". */
+/* Log lines on the console. They look like "[    0.123456] module: text". */
 #pragma once
 
 #include "base/log.h"
