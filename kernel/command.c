@@ -85,7 +85,7 @@ static void help(int argc, char **argv)
     (void)argc;
     (void)argv;
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-        log_info("help: %-9s %s", commands[i].name, commands[i].usage);
+        log_answer("help: %-9s %s", commands[i].name, commands[i].usage);
 }
 
 static void balloon(int argc, char **argv)

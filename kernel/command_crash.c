@@ -9,7 +9,7 @@ void command_crash(int argc, char **argv)
 {
     for (size_t i = 0; i < fault_count; i++) {
         if (argc < 2) {
-            log_info("crash: %s", faults[i].name);
+            log_answer("crash: %s", faults[i].name);
         } else if (strcmp(faults[i].name, argv[1]) == 0) {
             faults[i].raise(NULL);
             if (faults[i].vector != FAULT_SURVIVED)

@@ -31,21 +31,22 @@ void command_doctor(int argc, char **argv)
     (void)argv;
     irq_stats(&irq);
     pmm_check(memory_pmm()); /* panics when it is not well */
-    log_info("doctor: %s: clock, TSC at %llu kHz by %s", verdict(has_clock),
-             (ull)clock_tsc_khz(), clock_source());
-    log_info("doctor: %s: interrupts, %s, %u IOAPICs, %u lines masked after a storm",
-             verdict(irq.lines_masked == 0), irq_is_polled() ? "polled by setting" : "on",
-             irq.ioapics, irq.lines_masked);
-    log_info("doctor: %s: protection, %llu leaves writable and executable, on: %s",
-             verdict(wx == 0), (ull)wx, paging_features());
-    log_info("doctor: ok: memory, the books agree");
-    log_info("doctor: ok: console input by %s", console_input_mode());
+    log_answer("doctor: %s: clock, TSC at %llu kHz by %s", verdict(has_clock),
+               (ull)clock_tsc_khz(), clock_source());
+    log_answer("doctor: %s: interrupts, %s, %u IOAPICs, %u lines masked after a storm",
+               verdict(irq.lines_masked == 0),
+               irq_is_polled() ? "polled by setting" : "on", irq.ioapics,
+               irq.lines_masked);
+    log_answer("doctor: %s: protection, %llu leaves writable and executable, on: %s",
+               verdict(wx == 0), (ull)wx, paging_features());
+    log_answer("doctor: ok: memory, the books agree");
+    log_answer("doctor: ok: console input by %s", console_input_mode());
     if (drivers_balloon_stats() == 0) /* event=stats, of the balloon */
-        log_info("doctor: ok: balloon, %llu KiB inside, %llu bytes of bookkeeping",
-                 (ull)(drivers_ballooned_frames() * FRAME_SIZE / KIB),
-                 (ull)drivers_metadata_bytes());
+        log_answer("doctor: ok: balloon, %llu KiB inside, %llu bytes of bookkeeping",
+                   (ull)(drivers_ballooned_frames() * FRAME_SIZE / KIB),
+                   (ull)drivers_metadata_bytes());
     else
-        log_info("doctor: no balloon");
+        log_answer("doctor: no balloon");
     event_emit("event=doctor wx=%llu lines_masked=%u irq=%s input=%s clock=%s nmi=%u",
                (ull)wx, irq.lines_masked, irq_is_polled() ? "poll" : "auto",
                console_input_mode(), clock_source(), trap_nmi_count());

@@ -274,7 +274,7 @@ void command_mem(int argc, char **argv)
             return;
         }
         pmm_check(memory_pmm()); /* panics when they do not agree */
-        log_info("mem: the books agree");
+        log_answer("mem: the books agree");
     }
     uint64_t total = stats.total_frames * FRAME_SIZE + memory_early_bytes();
     uint64_t free = stats.free_frames * FRAME_SIZE;

@@ -14,3 +14,6 @@ void log_set_level(enum log_level level);
 #define log_warn(...)  log_to(&kernel_log, LOG_WARN, __VA_ARGS__)
 #define log_info(...)  log_to(&kernel_log, LOG_INFO, __VA_ARGS__)
 #define log_debug(...) log_to(&kernel_log, LOG_DEBUG, __VA_ARGS__)
+
+/* A line somebody asked for, by a command: written at any level. */
+__attribute__((format(printf, 1, 2))) void log_answer(const char *fmt, ...);

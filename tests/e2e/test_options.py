@@ -101,6 +101,11 @@ def test_commands_from_the_settings(boot):
         assert guest.events(event="fill")[0].number("bytes") > 12 * MIB
 
 
+def test_help_answers_at_any_loglevel(boot_text):
+    text = boot_text(Case("help", config="loglevel=error run=help"))
+    assert "help: fill" in text and "boot: Aerostat" in text and "timer: " not in text
+
+
 def test_bad_command_is_answered(boot):
     with boot(Case("command")) as guest:
         event = guest.guest.ask("frobnicate 1", event="error")
