@@ -27,8 +27,8 @@ enum trap_vector {
     VECTOR_DEVICE = 0x30, /* IOAPIC pins */
     VECTOR_TIMER = 0x50,
     VECTOR_SPURIOUS = 0x5F,
-    VECTOR_FOREIGN =
-        0x60, /* this and all above it, which nobody of ours uses; the last stub */
+    /* This and all above it, which nobody of ours uses; the last stub. */
+    VECTOR_FOREIGN = 0x60,
     VECTOR_COUNT = 0x100,
 };
 
