@@ -66,7 +66,7 @@ struct balloon_plan balloon_plan(struct balloon *b, uint64_t now_ns)
         return (struct balloon_plan){
             .action = BALLOON_DEFLATE,
             .frames = (uint32_t)min_u64((uint64_t)-diff, BALLOON_BATCH)};
-    uint64_t until = pacing_inflate_at(&b->pacing, b->hal, now_ns);
+    uint64_t until = pacing_inflate_at(&b->pacing, b->hal, (uint64_t)diff, now_ns);
     if (until > now_ns)
         return (struct balloon_plan){.action = BALLOON_WAIT, .until_ns = until};
     return (struct balloon_plan){.action = BALLOON_INFLATE,

@@ -39,19 +39,30 @@ void pacing_pause(struct balloon_pacing *p, uint64_t frames, uint64_t now_ns)
     p->pause_frames += frames;
 }
 
-uint64_t pacing_inflate_at(struct balloon_pacing *p, const struct balloon_hal *hal,
-                           uint64_t now_ns)
+/* What was given back is free again, or all that is wanted now is; or it has been waited for long enough:
+ * a frame that the guest keeps for something else must not hold the balloon up for ever. */
+static bool is_need_over(const struct balloon_pacing *p, const struct balloon_hal *hal,
+                         uint64_t wanted_frames, uint64_t now_ns)
 {
     struct mem_stats mem;
 
+    if (now_ns >= p->pause_until_ns + PACING_PAUSE_MAX_NS)
+        return true;
+    hal->mem_stats(hal->ctx, &mem);
+    return mem.free_bytes > mem.reserve_bytes + (p->pause_frames << FRAME_SHIFT) ||
+           mem.free_bytes >= mem.reserve_bytes + (wanted_frames << FRAME_SHIFT);
+}
+
+uint64_t pacing_inflate_at(struct balloon_pacing *p, const struct balloon_hal *hal,
+                           uint64_t wanted_frames, uint64_t now_ns)
+{
     if (!p->pause_frames)
         return p->retry_at_ns;
     if (now_ns < p->pause_until_ns)
         return p->pause_until_ns;
     if (now_ns < p->retry_at_ns)
         return p->retry_at_ns;
-    hal->mem_stats(hal->ctx, &mem);
-    if (mem.free_bytes > mem.reserve_bytes + (p->pause_frames << FRAME_SHIFT)) {
+    if (is_need_over(p, hal, wanted_frames, now_ns)) {
         p->pause_frames = 0;
         return now_ns;
     }

@@ -26,6 +26,7 @@ void pacing_retry_now(struct balloon_pacing *p);
 /* The guest took frames back because it had no others. */
 void pacing_pause(struct balloon_pacing *p, uint64_t frames, uint64_t now_ns);
 
-/* When inflation may go on; `now_ns` or less: at once. Ends a pause whose time and need are over. */
+/* When inflation by `wanted_frames` may go on; `now_ns` or less: at once. Ends a pause whose time and need
+ * are over. */
 uint64_t pacing_inflate_at(struct balloon_pacing *p, const struct balloon_hal *hal,
-                           uint64_t now_ns);
+                           uint64_t wanted_frames, uint64_t now_ns);

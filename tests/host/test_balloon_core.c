@@ -236,14 +236,36 @@ static void pauses_double_on_repetition_up_to_a_minute(void **state)
         pacing_pause(&r.b.pacing, 256, now);
         pacing_pause(&r.b.pacing, 256, now + 1); /* the same shortage */
         assert_int_equal(r.b.pacing.pause_ns, seconds[i] * NS_PER_S);
-        assert_int_equal(pacing_inflate_at(&r.b.pacing, &r.hal.hal, now + 2),
+        assert_int_equal(pacing_inflate_at(&r.b.pacing, &r.hal.hal, 1000, now + 2),
                          now + 1 + seconds[i] * NS_PER_S);
         now = r.b.pacing.pause_until_ns;
-        assert_true(pacing_inflate_at(&r.b.pacing, &r.hal.hal, now) <= now);
+        assert_true(pacing_inflate_at(&r.b.pacing, &r.hal.hal, 1000, now) <= now);
     }
     /* After a quiet minute it begins at the shortest again. */
     pacing_pause(&r.b.pacing, 256, now + 61 * NS_PER_S);
     assert_int_equal(r.b.pacing.pause_ns, 5 * NS_PER_S);
+    stop();
+}
+
+/* 1000 frames were given back; 999 are free above the reserve of 96, and stay so. */
+static void a_pause_ends_though_a_frame_does_not_come_back(void **state)
+{
+    uint64_t now;
+
+    (void)state;
+    start(96 + 999, 96);
+    pacing_pause(&r.b.pacing, 1000, 1);
+    now = r.b.pacing.pause_until_ns;
+    assert_true(pacing_inflate_at(&r.b.pacing, &r.hal.hal, 1000, now) > now);
+    /* All that is wanted meanwhile is there. */
+    pacing_retry_now(&r.b.pacing);
+    assert_true(pacing_inflate_at(&r.b.pacing, &r.hal.hal, 999, now) <= now);
+
+    pacing_pause(&r.b.pacing, 1000, now);
+    now = r.b.pacing.pause_until_ns + PACING_PAUSE_MAX_NS;
+    assert_true(pacing_inflate_at(&r.b.pacing, &r.hal.hal, 1000, now - 1) > now - 1);
+    pacing_retry_now(&r.b.pacing);
+    assert_true(pacing_inflate_at(&r.b.pacing, &r.hal.hal, 1000, now) <= now);
     stop();
 }
 
@@ -311,6 +333,7 @@ int main(void)
         cmocka_unit_test(no_frames_at_any_call_is_a_shortage_and_no_leak),
         cmocka_unit_test(back_off_doubles_up_to_five_seconds),
         cmocka_unit_test(pauses_double_on_repetition_up_to_a_minute),
+        cmocka_unit_test(a_pause_ends_though_a_frame_does_not_come_back),
         cmocka_unit_test(statistics_have_a_fixed_set_of_tags),
         cmocka_unit_test(a_random_walk_loses_no_frame),
     };
