@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Changing page tables. Ranges are [virt, last], last included, because the highest one ends at 2^64.
- * Reading them is in mm/vmm_walk.c.
+ * Changes to leaves that are there are in mm/vmm_leaf.c, reading in mm/vmm_walk.c.
  */
 #include "mm/vmm.h"
 
@@ -27,20 +27,6 @@ static void flush_end(const struct flush *flush)
 {
     if (flush->leaves > FLUSH_ONE_BY_ONE || flush->has_freed_table)
         mmu_flush_all();
-}
-
-static bool is_canonical(uint64_t virt)
-{
-    return virt >> 47 == 0 || virt >> 47 == 0x1FFFF;
-}
-
-static bool is_range_valid(uint64_t virt, uint64_t size_bytes)
-{
-    uint64_t last = virt + size_bytes - 1;
-
-    return virt % FRAME_SIZE == 0 && size_bytes % FRAME_SIZE == 0 && size_bytes != 0 &&
-           last > virt && is_canonical(virt) && is_canonical(last) &&
-           virt >> 63 == last >> 63;
 }
 
 /* The bits of a leaf but its address. */
@@ -74,7 +60,7 @@ static int table_take(struct vmm *vmm, uint64_t *entry)
     return 0;
 }
 
-static void table_give(struct vmm *vmm, paddr_t frame)
+void vmm_table_give(struct vmm *vmm, paddr_t frame)
 {
     vmm->table_frames--;
     vmm->source.give(vmm->source.ctx, frame);
@@ -91,7 +77,7 @@ static bool prune(struct vmm *vmm, uint64_t *entry)
             return false;
     }
     *entry = 0;
-    table_give(vmm, frame);
+    vmm_table_give(vmm, frame);
     return true;
 }
 
@@ -233,6 +219,11 @@ static int split_at(struct vmm *vmm, uint64_t virt)
         table = entry_table(*entry);
     }
     return 0;
+}
+
+int vmm_split(struct vmm *vmm, uint64_t virt)
+{
+    return is_range_valid(virt, FRAME_SIZE) ? split_at(vmm, virt) : -EINVAL;
 }
 
 static int split_ends(struct vmm *vmm, uint64_t virt, uint64_t size_bytes)

@@ -71,9 +71,34 @@ int vmm_map(struct vmm *vmm, uint64_t virt, paddr_t phys, uint64_t size_bytes,
  * to be split and there is no frame for it: a range mapped as one can always be unmapped as one. */
 int vmm_unmap(struct vmm *vmm, uint64_t virt, uint64_t size_bytes);
 
+/* Make `virt` a border between leaves. -EINVAL: not frame aligned or not canonical; -ENOMEM. */
+int vmm_split(struct vmm *vmm, uint64_t virt);
+
+/*
+ * Make one leaf of the 2 MiB at `virt` and give their table back. -EINVAL unless they are 512 leaves of
+ * 4 KiB with equal flags that map the memory of a block in order, and `virt` is a multiple of 2 MiB.
+ */
+int vmm_join(struct vmm *vmm, uint64_t virt);
+
+/* Let the 4 KiB leaf at `virt` map another frame; it keeps its flags. -EINVAL: there is no such leaf, or
+ * `phys` is not frame aligned or past 52 bits. */
+int vmm_remap(struct vmm *vmm, uint64_t virt, paddr_t phys);
+
 /* The leaf that translates `virt`; false when none does. */
 bool vmm_lookup(const struct vmm *vmm, uint64_t virt, struct vmm_leaf *out);
 
-/* Call `fn` for each leaf, by ascending address. It must not change the tables. */
+/* The lowest leaf that begins in [from, last], `from` being frame aligned; false when none does. For
+ * walks whose steps change the tables. */
+bool vmm_next_leaf(const struct vmm *vmm, uint64_t from, uint64_t last,
+                   struct vmm_leaf *out);
+
+/* Whether no address of [virt, virt + size) is mapped. This and the walks skip what is empty in large
+ * steps; a range is as for vmm_map() (assert). */
+bool vmm_is_empty(const struct vmm *vmm, uint64_t virt, uint64_t size_bytes);
+
+/* Call `fn` for each leaf that begins in the range / for each leaf of all, by ascending address. It may
+ * vmm_remap() this leaf but change nothing else. */
 typedef void vmm_leaf_fn(void *ctx, const struct vmm_leaf *leaf);
+void vmm_walk_range(const struct vmm *vmm, uint64_t virt, uint64_t size_bytes,
+                    vmm_leaf_fn *fn, void *ctx);
 void vmm_walk(const struct vmm *vmm, vmm_leaf_fn *fn, void *ctx);

@@ -23,7 +23,7 @@
 
 #define VMM_ROOT_LEVEL   3
 #define VMM_TABLE_LENGTH 512
-#define VMM_UPPER_FIRST  256 /* root entries of the upper half */
+#define VMM_HALF_BYTES   BIT64(47) /* the addresses are [0, this) and [-this, 2^64) */
 
 static inline uint64_t level_bytes(unsigned level)
 {
@@ -56,3 +56,20 @@ static inline uint64_t piece_last(uint64_t virt, unsigned level, uint64_t last)
 {
     return min_u64(virt | (level_bytes(level) - 1), last);
 }
+
+static inline bool is_canonical(uint64_t virt)
+{
+    return virt >> 47 == 0 || virt >> 47 == 0x1FFFF;
+}
+
+static inline bool is_range_valid(uint64_t virt, uint64_t size_bytes)
+{
+    uint64_t last = virt + size_bytes - 1;
+
+    return virt % FRAME_SIZE == 0 && size_bytes % FRAME_SIZE == 0 && size_bytes != 0 &&
+           last > virt && is_canonical(virt) && is_canonical(last) &&
+           virt >> 63 == last >> 63;
+}
+
+/* Give back the frame of a table that no entry points to. In vmm.c. */
+void vmm_table_give(struct vmm *vmm, paddr_t frame);

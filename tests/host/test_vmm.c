@@ -1,27 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * mm/vmm*.c: leaf sizes, splits, errors that change nothing, a source that fails at every place, frames
- * that balance. test_vmm_random.c compares with an array.
+ * mm/vmm.c: leaf sizes, splits, errors that change nothing, a source that fails at every place, frames
+ * that balance. test_vmm_leaf.c has the rest, test_vmm_random.c compares all of it with an array.
  */
 #include "tests/host/vmm_rig.h"
-
-static void expect_leaf(const struct rig *rig, uint64_t virt, struct vmm_leaf leaf)
-{
-    struct vmm_leaf got;
-
-    assert_true(vmm_lookup(&rig->vmm, virt, &got));
-    assert_int_equal(got.virt, leaf.virt);
-    assert_int_equal(got.phys, leaf.phys);
-    assert_int_equal(got.size_bytes, leaf.size_bytes);
-    assert_int_equal(got.flags, leaf.flags);
-}
-
-static void expect_none(const struct rig *rig, uint64_t virt)
-{
-    struct vmm_leaf got;
-
-    assert_false(vmm_lookup(&rig->vmm, virt, &got));
-}
 
 static void ranges_take_the_largest_leaves(void **state)
 {
@@ -242,42 +224,6 @@ static void a_missing_table_frame_changes_nothing(void **state)
     assert_int_equal(vmm_init(&none, source, 0), -ENOMEM);
 }
 
-struct sum {
-    uint64_t leaves, bytes, last;
-    unsigned write_and_exec;
-};
-
-static void add_leaf(void *ctx, const struct vmm_leaf *leaf)
-{
-    struct sum *sum = ctx;
-
-    assert_true(sum->leaves == 0 || leaf->virt > sum->last); /* ascending */
-    sum->last = leaf->virt;
-    sum->leaves++;
-    sum->bytes += leaf->size_bytes;
-    sum->write_and_exec += (leaf->flags & VMM_WRITE) && (leaf->flags & VMM_EXEC);
-}
-
-static void walks_see_every_leaf(void **state)
-{
-    struct rig rig;
-    struct sum sum = {0};
-
-    (void)state;
-    rig_begin(&rig, VMM_CPU_NX | VMM_CPU_1G);
-    vmm_walk(&rig.vmm, add_leaf, &sum);
-    assert_int_equal(sum.leaves, 0);
-    vmm_map(&rig.vmm, 4096, 0, 3 * 4096, VMM_EXEC);
-    vmm_map(&rig.vmm, UPPER, 0, 2 * GIB + BLOCK_SIZE, VMM_WRITE);
-    vmm_map(&rig.vmm, UINT64_MAX - 4095, 0, 4096, VMM_WRITE | VMM_EXEC);
-    vmm_walk(&rig.vmm, add_leaf, &sum);
-    assert_int_equal(sum.leaves, 3 + 3 + 1);
-    assert_int_equal(sum.bytes, 4 * 4096 + 2 * GIB + BLOCK_SIZE);
-    assert_int_equal(sum.write_and_exec, 1);
-    assert_int_equal(sum.last, UINT64_MAX - 4095);
-    rig_end(&rig);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -290,7 +236,6 @@ int main(void)
         cmocka_unit_test(many_changes_flush_once),
         cmocka_unit_test(without_nx_all_is_executable),
         cmocka_unit_test(a_missing_table_frame_changes_nothing),
-        cmocka_unit_test(walks_see_every_leaf),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -77,3 +77,21 @@ static inline void rig_end(struct rig *rig)
     assert_int_equal(rig->taken, 1); /* the root: no table outlives its last leaf */
     assert_int_equal(rig->vmm.table_frames, 1);
 }
+
+static inline void expect_leaf(const struct rig *rig, uint64_t virt, struct vmm_leaf leaf)
+{
+    struct vmm_leaf got;
+
+    assert_true(vmm_lookup(&rig->vmm, virt, &got));
+    assert_int_equal(got.virt, leaf.virt);
+    assert_int_equal(got.phys, leaf.phys);
+    assert_int_equal(got.size_bytes, leaf.size_bytes);
+    assert_int_equal(got.flags, leaf.flags);
+}
+
+static inline void expect_none(const struct rig *rig, uint64_t virt)
+{
+    struct vmm_leaf got;
+
+    assert_false(vmm_lookup(&rig->vmm, virt, &got));
+}
