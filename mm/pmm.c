@@ -55,8 +55,9 @@ static uint32_t choose_partial(struct pmm *pmm, const struct pmm_want *want,
 
     if (index == PMM_INDEX_NONE)
         index = pmm_partial_find(pmm, PMM_CLASS_NONE, touched_only, limit);
-    if (index == PMM_INDEX_NONE)
-        index = split_whole(pmm, want, limit);
+    if (index != PMM_INDEX_NONE || want->pieces_only)
+        return index;
+    index = split_whole(pmm, want, limit);
     if (index == PMM_INDEX_NONE && !touched_only) {
         unsigned other = want->class == PMM_FIXED ? PMM_MOVABLE : PMM_FIXED;
 
@@ -69,6 +70,9 @@ int pmm_frame_take(struct pmm *pmm, const struct pmm_want *want, uint64_t limit,
                    struct pmm_run *out)
 {
     uint32_t index = choose_partial(pmm, want, limit);
+    if (index == PMM_INDEX_NONE && !want->pieces_only && !want->touched_only &&
+        pmm_victims_end(pmm))
+        index = choose_partial(pmm, want, limit); /* better than to empty blocks */
     if (index == PMM_INDEX_NONE)
         return -ENOMEM;
 

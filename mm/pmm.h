@@ -35,6 +35,7 @@ struct pmm_want {
     uint64_t pfn_limit; /* every frame lies below; 0: no limit */
     bool touched_only;  /* -ENOMEM rather than untouched memory */
     bool keep_reserve;  /* -ENOMEM rather than take the last `reserve` bytes */
+    bool pieces_only;   /* -ENOMEM rather than break up a whole block or mix classes */
 };
 
 struct pmm_run {
@@ -93,6 +94,20 @@ void pmm_give_run(struct pmm *pmm, pfn_t pfn, uint64_t frames);
 int pmm_refill(struct pmm *pmm);
 
 void pmm_stats(const struct pmm *pmm, struct pmm_stats *out);
+
+/*
+ * For compaction (mm/compact.h): set aside blocks in pieces of the movable class, those with the most
+ * free frames first, at most `max`, as long as the frames taken in them fit into the free ones of other
+ * blocks in pieces. `skip` names blocks that cannot be emptied. Until the end no frame of a victim is
+ * given out; one whose last frame comes back is whole and no victim any more. Returns their number.
+ */
+typedef bool pmm_skip_fn(void *ctx, pfn_t first);
+unsigned pmm_victims_begin(struct pmm *pmm, unsigned max, pmm_skip_fn *skip, void *ctx);
+bool pmm_is_victim(const struct pmm *pmm, pfn_t pfn);
+
+/* The victims that are left are blocks as before. How many; who takes frames or runs does it by himself
+ * before he says -ENOMEM. */
+unsigned pmm_victims_end(struct pmm *pmm);
 
 /* Walk all of it and assert that every count agrees: tests and the `mem check` command. */
 void pmm_check(const struct pmm *pmm);

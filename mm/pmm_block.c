@@ -52,6 +52,8 @@ unsigned pmm_block_list(const struct pmm_block *block)
         return PMM_LIST_WHOLE + (unsigned)block->state;
     if (block->use == BLOCK_TAKEN || block->free == 0)
         return PMM_LIST_NONE;
+    if (block->class == PMM_CLASS_VICTIM)
+        return PMM_LIST_VICTIM;
     return ((unsigned)block->class * 2 + (unsigned)block->state) * PMM_LEVELS +
            ((unsigned)block->free - 1) / (BLOCK_FRAMES / PMM_LEVELS);
 }
@@ -90,8 +92,10 @@ static void count(struct pmm *pmm, const struct pmm_block *block, uint64_t by)
     struct pmm_stats *stats = &pmm->stats;
 
     stats->free_frames += by * block->free;
-    if (block->use == BLOCK_PIECES && block->class != PMM_CLASS_NONE)
-        stats->partial_blocks[block->class] += by;
+    if (block->use == BLOCK_PIECES && block->class == PMM_FIXED)
+        stats->partial_blocks[PMM_FIXED] += by;
+    else if (block->use == BLOCK_PIECES && block->class != PMM_CLASS_NONE)
+        stats->partial_blocks[PMM_MOVABLE] += by; /* victims too */
     else if (block->use == BLOCK_FREE && block->state == RUN_TOUCHED)
         stats->free_blocks_touched += by;
     else if (block->use == BLOCK_FREE)

@@ -25,7 +25,7 @@ static void check_block(const struct pmm *pmm, uint32_t index, struct tally *sum
         assert((block->free == block->usable) == (block->class == PMM_CLASS_NONE));
         sum->pieces++;
         if (block->class != PMM_CLASS_NONE)
-            sum->partial[block->class]++;
+            sum->partial[block->class == PMM_FIXED ? PMM_FIXED : PMM_MOVABLE]++;
     } else if (block->use == BLOCK_FREE) {
         assert(block->usable == BLOCK_FRAMES && block->free == BLOCK_FRAMES);
         sum->whole[block->state]++;

@@ -8,6 +8,7 @@
  *   pmm_frame.c  the 512-bit map of a block in pieces
  *   pmm_pool.c   where these maps live
  *   pmm_run.c    contiguous runs
+ *   pmm_victim.c blocks set aside to be emptied
  *   pmm_check.c  proves that all of it agrees
  */
 #pragma once
@@ -29,6 +30,10 @@ enum pmm_use {
  * are free: they serve whoever comes first. */
 #define PMM_CLASS_NONE 2
 #define PMM_CLASSES    3
+
+/* Movable blocks that compaction empties: they stand on a list of their own, and nobody gets a frame
+ * of them. */
+#define PMM_CLASS_VICTIM 3
 
 /* 26 bits of block index: 128 TiB of RAM. The last one means "none". */
 #define PMM_INDEX_NONE ((UINT32_C(1) << 26) - 1)
@@ -83,11 +88,12 @@ struct pmm_range {
 
 /* The lists: per class and state 64 levels by free frames (1..8, 9..16, ...), then whole free blocks by
  * state. Which one a block stands on is a function of its descriptor: pmm_block_list(). */
-#define PMM_LEVELS     64
-#define PMM_BUCKETS    (PMM_CLASSES * 2)
-#define PMM_LIST_WHOLE (PMM_BUCKETS * PMM_LEVELS)
-#define PMM_LISTS      (PMM_LIST_WHOLE + 2)
-#define PMM_LIST_NONE  PMM_LISTS
+#define PMM_LEVELS      64
+#define PMM_BUCKETS     (PMM_CLASSES * 2)
+#define PMM_LIST_WHOLE  (PMM_BUCKETS * PMM_LEVELS)
+#define PMM_LIST_VICTIM (PMM_LIST_WHOLE + 2)
+#define PMM_LISTS       (PMM_LIST_VICTIM + 1)
+#define PMM_LIST_NONE   PMM_LISTS
 
 /* The pool: inline growth starts below LOW free maps, pmm_refill() goes to FULL. */
 #define PMM_MAPS_LOW  4

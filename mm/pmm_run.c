@@ -57,7 +57,10 @@ static int small_run(struct pmm *pmm, unsigned frames, unsigned align, uint64_t 
         *out = pfn_of(pmm_block_first(pmm, index));
         return 0;
     }
-    return run_in_class(pmm, PMM_MOVABLE, frames, align, limit, out);
+    int err = run_in_class(pmm, PMM_MOVABLE, frames, align, limit, out);
+    if (err && pmm_victims_end(pmm)) /* better than to empty blocks */
+        err = run_in_class(pmm, PMM_MOVABLE, frames, align, limit, out);
+    return err;
 }
 
 /* The first block of `count` whole free ones in a row within the range, its number a multiple of

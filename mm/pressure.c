@@ -133,6 +133,13 @@ void pressure_stall_begin(struct pressure *p, uint64_t now_ns)
     p->stalls++;
 }
 
+void pressure_stall_resume(struct pressure *p, uint64_t now_ns)
+{
+    assert(!p->is_stalled);
+    pressure_advance(p, now_ns);
+    p->is_stalled = true;
+}
+
 void pressure_stall_end(struct pressure *p, uint64_t now_ns)
 {
     assert(p->is_stalled);

@@ -83,6 +83,9 @@ bool pressure_update(struct pressure *p, uint64_t available_bytes, uint64_t now_
 void pressure_stall_begin(struct pressure *p, uint64_t now_ns);
 void pressure_stall_end(struct pressure *p, uint64_t now_ns);
 
+/* The stall that ended last goes on: it is still the same one. */
+void pressure_stall_resume(struct pressure *p, uint64_t now_ns);
+
 /* Bring stall_ns and the averages up to now: before they are read. A stall in progress counts so far. */
 void pressure_advance(struct pressure *p, uint64_t now_ns);
 

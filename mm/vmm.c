@@ -176,8 +176,10 @@ int vmm_map(struct vmm *vmm, uint64_t virt, paddr_t phys, uint64_t size_bytes,
         return -EINVAL;
 
     int err = map_range(&job, root, VMM_ROOT_LEVEL, virt + size_bytes - 1);
-    if (err && job.next != virt) {
-        clear_range(vmm, root, VMM_ROOT_LEVEL, virt, job.next - 1, &flush);
+    if (err) {
+        flush.has_freed_table = true; /* the way down to what failed was pruned */
+        if (job.next != virt)
+            clear_range(vmm, root, VMM_ROOT_LEVEL, virt, job.next - 1, &flush);
         flush_end(&flush);
     }
     return err;
