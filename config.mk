@@ -11,3 +11,7 @@ W ?= 0
 CC := $(if $(filter default undefined,$(origin CC)),gcc,$(CC))
 # SETUP=0   do not look for missing packages first
 SETUP ?= 1
+# NEWLIB=DIR the apps' C library, built there once for all build folders (default build/newlib)
+NEWLIB ?= $(CURDIR)/build/newlib
+# APP=DIR   one more app for the image, a folder from anywhere (docs/apps.md)
+APP ?=

@@ -345,6 +345,26 @@ uint64_t balloon_device_frames(void)
     return now.held_frames + now.in_flight_frames;
 }
 
+uint64_t balloon_device_target(void)
+{
+    struct virtio_balloon_status now;
+
+    if (!device.vb)
+        return 0;
+    virtio_balloon_get_status(device.vb, &now);
+    return now.wish_pages;
+}
+
+/* Not what is on its way: a block that holds such frames is then emptied in vain. */
+bool balloon_device_has(pfn_t first, uint64_t frames)
+{
+    pfn_t found;
+    uint64_t count;
+
+    return device.vb && virtio_balloon_next_range(device.vb, first, &found, &count) &&
+           found.n < first.n + frames;
+}
+
 uint64_t balloon_device_bytes(void)
 {
     struct virtio_balloon_status now;

@@ -24,4 +24,6 @@ int balloon_device_stats(void);
 uint64_t balloon_device_oom(uint64_t frames);
 void balloon_device_memory_freed(void);
 uint64_t balloon_device_frames(void);
+uint64_t balloon_device_target(void);
+bool balloon_device_has(pfn_t first, uint64_t frames);
 uint64_t balloon_device_bytes(void);

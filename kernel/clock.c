@@ -37,6 +37,11 @@ uint64_t clock_ns(void)
     return clock.mult ? clock_scale(cpu_rdtsc() - clock.base_tsc, clock.mult) : 0;
 }
 
+uint64_t clock_ns_of(uint64_t tsc)
+{
+    return clock_scale(tsc, clock.mult);
+}
+
 uint64_t clock_tsc_khz(void)
 {
     return clock.khz;

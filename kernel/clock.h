@@ -10,5 +10,8 @@ void clock_init(void);
 /* Nanoseconds since kernel entry. Any context, NMI included; 0 before clock_init(). */
 uint64_t clock_ns(void);
 
+/* TSC ticks as time. */
+uint64_t clock_ns_of(uint64_t tsc);
+
 uint64_t clock_tsc_khz(void);
 const char *clock_source(void);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* The table of commands, the words of a line, and the order in which lines run. */
 #include "kernel/command.h"
+#include "kernel/app.h"
 #include "kernel/config.h"
 #include "kernel/config_parse.h"
 #include "kernel/console.h"
@@ -22,6 +23,7 @@ static struct {
     char queue[QUEUE_BYTES];
     size_t queued;
     const char *script; /* what is left of it */
+    bool script_waits;  /* for the app it ran */
     struct task task;
 } command;
 
@@ -63,11 +65,22 @@ static const struct command commands[] = {
     {"doctor", "what is well and what is not", false, command_doctor},
     {"fill", "SIZE|N%: take memory and write to every page of it", true, command_fill},
     {"free", "give back what fill took", true, command_free},
+    {"run", "APP [ARGS]: start an app; without APP, the list", true, command_run},
+    {"stop", "end the app that runs", false, command_stop},
     {"balloon", "map|detach|attach", true, balloon},
     {"reboot", "[acpi|efi|keyboard|port|fault]: start again", false, reboot},
     {"poweroff", "[acpi|efi|...]: switch off", false, poweroff},
     {"crash", "KIND: for tests; without KIND, the list", true, command_crash},
 };
+
+/* Text from outside goes into an event: only what cannot end the word it stands in. */
+static void clean(char *text, const char *without)
+{
+    for (; *text; text++) {
+        if (*text < ' ' || *text > '~' || strchr(without, *text))
+            *text = '?';
+    }
+}
 
 void command_error(const char *name, const char *fmt, ...)
 {
@@ -77,6 +90,7 @@ void command_error(const char *name, const char *fmt, ...)
     va_start(args, fmt);
     format_v(reason, sizeof(reason), fmt, args);
     va_end(args);
+    clean(reason, "\"");
     event_emit("event=error command=%s reason=\"%s\"", name, reason);
 }
 
@@ -117,7 +131,7 @@ static int split(char *line, char **argv)
 {
     int argc = 0;
 
-    while (argc < COMMAND_ARGS_MAX) {
+    while (argc <= COMMAND_ARGS_MAX) {
         while (*line == ' ' || *line == '\t')
             line++;
         if (!*line)
@@ -140,24 +154,18 @@ static const struct command *find(const char *name)
     return NULL;
 }
 
-/* A name from outside goes into an event: only what cannot end the word. */
-static void clean(char *name)
-{
-    for (; *name; name++) {
-        if (*name <= ' ' || *name > '~' || *name == '"' || *name == '=')
-            *name = '?';
-    }
-}
-
 static void execute(char *line)
 {
-    char *argv[COMMAND_ARGS_MAX];
+    char *argv[COMMAND_ARGS_MAX + 1];
     int argc = split(line, argv);
 
     if (argc == 0)
         return;
-    for (int i = 0; i < argc; i++)
-        clean(argv[i]);
+    clean(argv[0], "\"= ");
+    if (argc > COMMAND_ARGS_MAX) {
+        command_error(argv[0], "more than %d words", COMMAND_ARGS_MAX);
+        return;
+    }
     const struct command *found = find(argv[0]);
     if (found)
         found->run(argc, argv);
@@ -179,16 +187,31 @@ static bool waits(const char *line)
     return false;
 }
 
+static bool script_runs(void)
+{
+    return *command.script && !command.script_waits;
+}
+
 static bool is_busy(void)
 {
-    return command.queued > 0 || *command.script || command_mem_is_busy();
+    return command.queued > 0 || script_runs() || command_mem_is_busy();
+}
+
+static void on_app_input(const char *line)
+{
+    if (!app_is_running())
+        command_error("input", "no app runs that could read it");
+    else if (!app_input_line(line))
+        command_error("input", "the app does not read its input, this line is lost");
 }
 
 static void on_line(char *line)
 {
     size_t len = strlen(line) + 1;
 
-    if (!is_busy() || !waits(line)) {
+    if (*line == '<') {
+        on_app_input(line + 1);
+    } else if (!is_busy() || !waits(line)) {
         execute(line);
     } else if (len <= QUEUE_BYTES - command.queued) {
         memcpy(command.queue + command.queued, line, len);
@@ -204,14 +227,17 @@ static bool run_script(void)
     char line[CONFIG_VALUE_MAX];
     size_t len = 0;
 
-    if (!*command.script)
+    command.script_waits = command.script_waits && app_is_running();
+    if (!script_runs())
         return false;
     while (*command.script && *command.script != ';')
         line[len++] = *command.script++; /* shorter than any value of a setting */
     if (*command.script)
         command.script++;
     line[len] = '\0';
+    bool ran_before = app_is_running();
     execute(line);
+    command.script_waits = app_is_running() && !ran_before;
     return true;
 }
 
@@ -242,11 +268,23 @@ void command_job_done(void)
     task_wake(&command.task);
 }
 
+/* The setting `app`: as `run` would, but nothing waits for it. */
+static void start_app(void)
+{
+    char line[CONFIG_VALUE_MAX + 4] = "run ";
+
+    if (!*config_str("app"))
+        return;
+    memcpy(line + 4, config_str("app"), strlen(config_str("app")) + 1);
+    execute(line);
+}
+
 void command_start(void)
 {
     command.script = config_str("run");
     command.task = (struct task){.run = run, .name = "command"};
     task_add(&command.task);
     task_wake(&command.task);
+    start_app();
     console_start_input(on_line);
 }

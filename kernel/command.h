@@ -2,13 +2,14 @@
 /*
  * Commands: lines in, `@` lines out. A command is a row of a table; it answers at once or starts a job
  * (fill, free) and answers when that ends. Commands that change memory wait for a running job; the
- * others run at once. Task level.
+ * others run at once. An app is no job: commands go on while it runs, but the setting `run` waits for the
+ * end of what it ran. A line that begins with `<` is input for the app. Task level.
  */
 #pragma once
 
 #include <stdbool.h>
 
-#define COMMAND_ARGS_MAX 8
+#define COMMAND_ARGS_MAX 32
 
 struct command {
     const char *name;
@@ -36,6 +37,10 @@ void command_free(int argc, char **argv);
 /* command_doctor.c */
 void command_doctor(int argc, char **argv);
 void command_stats(int argc, char **argv);
+
+/* command_app.c */
+void command_run(int argc, char **argv);
+void command_stop(int argc, char **argv);
 
 /* command_crash.c */
 void command_crash(int argc, char **argv);

@@ -4,6 +4,7 @@
  * hold the next one, and every page holds a word of its own, so that no page is zero or like another
  * and a page that was lost is noticed when it is given back. Fill and free are jobs of short steps.
  */
+#include "kernel/app_memory.h"
 #include "kernel/clock.h"
 #include "kernel/command.h"
 #include "kernel/drivers.h"
@@ -18,11 +19,10 @@
 #include "base/bits.h"
 #include "base/err.h"
 #include "mm/mmu.h"
+#include "mm/reclaim.h"
 
 #define STEP_NS     (200 * NS_PER_US)
 #define STEP_FRAMES 16
-/* left to the kernel: rings, tables, maps of blocks in pieces */
-#define FLOOR_BYTES (512 * KIB)
 #define OOM_FRAMES  (4 * BLOCK_FRAMES) /* asked of the balloon at a time, at most */
 #define PATTERN     UINT64_C(0x9E3779B97F4A7C15)
 
@@ -89,21 +89,22 @@ static void write_run(paddr_t start, unsigned order)
     state.first = start;
 }
 
-static bool is_low(uint64_t bytes)
+/* What was promised to an app is not to be had; what it can spare is. */
+static bool is_low(uint64_t frames)
 {
-    struct pmm_stats stats;
+    struct appmem *mem = app_memory();
+    uint64_t kept = app_memory_pressure()->min_bytes / FRAME_SIZE;
 
-    pmm_stats(memory_pmm(), &stats);
-    return stats.free_frames * FRAME_SIZE < FLOOR_BYTES + bytes;
+    return appmem_available(mem) < frames || reclaim_free(mem, frames + kept) != 0;
 }
 
 static int take(unsigned order)
 {
-    const struct pmm_want want = {.order = order, .class = PMM_MOVABLE};
+    const struct pmm_want want = {.order = order, .class = PMM_FIXED};
     uint64_t bytes = FRAME_SIZE << order;
     struct pmm_run got;
 
-    if (is_low(bytes))
+    if (is_low(UINT64_C(1) << order))
         return -ENOMEM;
     int err = pmm_take(memory_pmm(), want, &got);
     if (err)
@@ -280,15 +281,19 @@ void command_mem(int argc, char **argv)
     uint64_t free = stats.free_frames * FRAME_SIZE;
     uint64_t reserve = stats.reserve_frames * FRAME_SIZE;
     uint64_t ballooned = drivers_ballooned_frames() * FRAME_SIZE;
+    uint64_t app = appmem_held(app_memory()) * FRAME_SIZE;
 
     event_emit(
         "event=mem total=%llu free=%llu available=%llu reserve=%llu ballooned=%llu "
-        "filled=%llu kernel=%llu metadata=%llu page_tables=%llu free_blocks_touched=%llu "
-        "free_blocks_untouched=%llu managed=%llu",
+        "filled=%llu app=%llu kernel=%llu metadata=%llu page_tables=%llu "
+        "free_blocks_touched=%llu free_blocks_untouched=%llu managed=%llu promised=%llu "
+        "volatile=%llu",
         (ull)total, (ull)free, (ull)(free > reserve ? free - reserve : 0), (ull)reserve,
-        (ull)ballooned, (ull)state.filled_bytes,
-        (ull)(total - free - ballooned - state.filled_bytes),
+        (ull)ballooned, (ull)state.filled_bytes, (ull)app,
+        (ull)(total - free - ballooned - state.filled_bytes - app),
         (ull)(stats.metadata_bytes + drivers_metadata_bytes()), (ull)paging_table_bytes(),
         (ull)stats.free_blocks_touched, (ull)stats.free_blocks_untouched,
-        (ull)(total - hal_accounted_frames() * FRAME_SIZE));
+        (ull)(total - hal_accounted_frames() * FRAME_SIZE),
+        (ull)(app_memory()->stats.promised * FRAME_SIZE),
+        (ull)(app_memory()->stats.volatile_frames * FRAME_SIZE));
 }

@@ -20,7 +20,8 @@ enum config_source {
     CONFIG_CMDLINE,
 };
 
-#define CONFIG_AUTO UINT64_MAX /* config_u64() of a key whose value is the word "auto" */
+#define CONFIG_AUTO \
+    UINT64_MAX /* config_u64() of a key whose value is a word, "auto" or "off" */
 
 /* Read every channel. Boot context, once, while boot_info's texts and low memory are in the direct
  * map. Errors are logged as they are met. */

@@ -36,6 +36,21 @@ const struct config_key config_keys[CONFIG_KEY_COUNT] = {
         .meaning = "statistics sent: the tags of virtio 1.0, or all that are known",
     },
     {
+        .name = "app",
+        .type = CONFIG_TYPE_TEXT,
+        .built_in = "",
+        .meaning = "an app to start once booted: its name and arguments",
+    },
+    {
+        .name = "sample",
+        .type = CONFIG_TYPE_TIME,
+        .built_in = "off",
+        .allowed = "off",
+        .min = NS_PER_MS,
+        .max = 3600 * NS_PER_S,
+        .meaning = "time between two `sample` events with all figures of memory",
+    },
+    {
         .name = "irq",
         .type = CONFIG_TYPE_CHOICE,
         .built_in = "auto",

@@ -25,6 +25,6 @@ struct config_key {
     const char *meaning;
 };
 
-#define CONFIG_KEY_COUNT 11
+#define CONFIG_KEY_COUNT 13
 
 extern const struct config_key config_keys[CONFIG_KEY_COUNT];

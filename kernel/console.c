@@ -4,6 +4,7 @@
  * the last text for an output that comes late. Input is console_input.c's.
  */
 #include "kernel/console.h"
+#include "kernel/string.h"
 #include "kernel/uart.h"
 #include "kernel/x86/io.h"
 
@@ -12,6 +13,7 @@
 
 static struct {
     bool serial, debugcon;
+    bool is_mid_line; /* the app's last line has no end yet */
     console_output_fn *output;
     char ring[RING_SIZE];
     size_t ring_len; /* ever written */
@@ -29,7 +31,7 @@ void console_select(bool serial, bool debugcon)
     console.debugcon = console.debugcon && debugcon;
 }
 
-void console_write(const char *text, size_t len)
+static void write(const char *text, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
         console.ring[console.ring_len++ % RING_SIZE] = text[i];
@@ -43,6 +45,31 @@ void console_write(const char *text, size_t len)
     }
     if (console.output)
         console.output(text, len);
+}
+
+void console_write(const char *text, size_t len)
+{
+    if (console.is_mid_line)
+        write("\n", 1);
+    console.is_mid_line = false;
+    write(text, len);
+}
+
+/* A line of the app that looks like an event gets a blank in front. */
+void console_write_app(const char *text, size_t len)
+{
+    size_t done = 0;
+
+    while (done < len) {
+        const char *end = memchr(text + done, '\n', len - done);
+        size_t part = end ? (size_t)(end - text) + 1 - done : len - done;
+
+        if (!console.is_mid_line && text[done] == '@')
+            write(" ", 1);
+        write(text + done, part);
+        console.is_mid_line = !end;
+        done += part;
+    }
 }
 
 void console_add_output(console_output_fn *fn)

@@ -11,7 +11,12 @@
 /* Find the ports. Usable from the first instruction on; before it, output is kept in the ring. */
 void console_init(void);
 
+/* Whole lines of the kernel. */
 void console_write(const char *text, size_t len);
+
+/* Text of an app, in any pieces: the kernel's lines still begin at the left, and no line of it passes for
+ * an event. */
+void console_write_app(const char *text, size_t len);
 
 /* Drop a console that the setting `console` does not name. Boot context. */
 void console_select(bool serial, bool debugcon);

@@ -81,6 +81,17 @@ uint64_t drivers_ballooned_frames(void)
     return balloon_device_frames();
 }
 
+bool drivers_is_ballooned(pfn_t first, uint64_t frames)
+{
+    return balloon_device_has(first, frames);
+}
+
+void drivers_balloon_figures(struct balloon_figures *out)
+{
+    out->target = balloon_device_target();
+    out->frames = balloon_device_frames();
+}
+
 uint64_t drivers_metadata_bytes(void)
 {
     return balloon_device_bytes();

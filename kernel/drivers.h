@@ -7,6 +7,9 @@
  */
 #pragma once
 
+#include "base/units.h"
+
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Find the buses, attach what the table knows. A machine without PCI or balloon is not an error. */
@@ -21,6 +24,15 @@ void drivers_memory_freed(void);
 
 /* Frames inside balloons now: told to the host, or on the way there or back. */
 uint64_t drivers_ballooned_frames(void);
+
+/* True when any of these frames is in a balloon. */
+bool drivers_is_ballooned(pfn_t first, uint64_t frames);
+
+/* Frames: what the host wants taken, and what is. */
+struct balloon_figures {
+    uint64_t target, frames;
+};
+void drivers_balloon_figures(struct balloon_figures *out);
 
 /* Bytes the balloons' own bookkeeping costs. */
 uint64_t drivers_metadata_bytes(void);

@@ -2,6 +2,7 @@
 /* balloon_hal on this kernel. Everything runs at task level, so nothing here needs a lock. */
 #include "kernel/hal.h"
 
+#include "kernel/app_memory.h"
 #include "kernel/clock.h"
 #include "kernel/log.h"
 #include "kernel/string.h"
@@ -9,11 +10,12 @@
 #include "base/bits.h"
 #include "base/err.h"
 #include "mm/mmu.h"
+#include "mm/reclaim.h"
 
 static struct {
     struct pmm *pmm;
     struct heap *heap;
-    uint64_t oom_events;
+    uint64_t oom_events, past_faults;
     int64_t accounted_frames;
 } state;
 
@@ -26,9 +28,11 @@ static int run_take(void *ctx, unsigned order, struct run_want want, pfn_t *out,
                                 .touched_only = want.touched_only,
                                 .keep_reserve = true};
     struct pmm_run run;
-    int err = pmm_take(state.pmm, pmm_want, &run);
 
     (void)ctx;
+    if (!reclaim_for_balloon(app_memory(), UINT64_C(1) << order))
+        return -ENOMEM;
+    int err = pmm_take(state.pmm, pmm_want, &run);
     if (err)
         return err;
     *out = run.pfn;
@@ -108,20 +112,25 @@ static void wake_at(void *ctx, uint64_t when_ns)
 
 void hal_mem_stats(struct mem_stats *out)
 {
+    const struct appmem_stats *app = &app_memory()->stats;
     struct pmm_stats pmm;
 
     pmm_stats(state.pmm, &pmm);
-    /* There is no cache, no paging and no stalling yet: those counters are truly 0. */
+    /* Nothing is ever read back from a disk: there are no major faults. */
     *out = (struct mem_stats){
         .total_bytes = pmm.total_frames << FRAME_SHIFT,
         .free_bytes = pmm.free_frames << FRAME_SHIFT,
+        .cache_bytes = app->volatile_frames << FRAME_SHIFT,
+        .minor_faults = state.past_faults + app->minor_faults,
+        .alloc_stalls = app_memory_pressure()->stalls,
         .block_allocs = pmm.block_allocs,
         .block_failures = pmm.block_failures,
         .oom_events = state.oom_events,
         .reserve_bytes = pmm.reserve_frames << FRAME_SHIFT,
     };
-    if (out->free_bytes > out->reserve_bytes)
-        out->available_bytes = out->free_bytes - out->reserve_bytes;
+    uint64_t has = out->free_bytes + out->cache_bytes;
+    uint64_t kept = out->reserve_bytes + (app->promised << FRAME_SHIFT);
+    out->available_bytes = has > kept ? has - kept : 0;
 }
 
 static void mem_stats(void *ctx, struct mem_stats *out)
@@ -169,6 +178,11 @@ void hal_client_init(struct hal_client *client, const char *name, void (*run)(vo
 void hal_note_oom(void)
 {
     state.oom_events++;
+}
+
+void hal_note_faults(uint64_t faults)
+{
+    state.past_faults += faults;
 }
 
 uint64_t hal_accounted_frames(void)

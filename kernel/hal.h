@@ -31,5 +31,8 @@ void hal_mem_stats(struct mem_stats *out);
 /* An allocation found no memory, whatever the balloon could do about it then. */
 void hal_note_oom(void);
 
+/* Minor faults of an app that has ended: the host's counter goes on. */
+void hal_note_faults(uint64_t faults);
+
 /* Frames that balloons took from managed memory and do not bring back on demand (R-V-44). */
 uint64_t hal_accounted_frames(void);

@@ -9,6 +9,7 @@
 #include "kernel/log.h"
 #include "kernel/madt.h"
 #include "kernel/panic.h"
+#include "kernel/timer.h"
 #include "kernel/x86/cpu.h"
 #include "kernel/x86/ioapic.h"
 #include "kernel/x86/lapic.h"
@@ -79,6 +80,7 @@ static void on_interrupt(unsigned vector)
 {
     if (vector == VECTOR_TIMER) {
         irq.stats.timer++;
+        timer_fired();
     } else if (vector >= VECTOR_DEVICE && vector < VECTOR_DEVICE + VECTOR_DEVICES) {
         device_interrupt(vector - VECTOR_DEVICE);
     } else {

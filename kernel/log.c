@@ -48,4 +48,19 @@ void log_answer(const char *fmt, ...)
     va_end(args);
 }
 
+void log_bare(const char *fmt, ...)
+{
+    char line[320];
+    size_t size = sizeof(line) - 1;
+    va_list args;
+
+    va_start(args, fmt);
+    size_t len = (size_t)format_v(line, size, fmt, args);
+    va_end(args);
+    if (len >= size)
+        len = size - 1;
+    line[len++] = '\n';
+    console_write(line, len);
+}
+
 const struct log_sink kernel_log = {.vwrite = kernel_vwrite};

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* The boot order, as a commented list: the table of contents of the system. */
 #include "kernel/acpi.h"
+#include "kernel/app.h"
+#include "kernel/app_memory.h"
 #include "kernel/clock.h"
 #include "kernel/command.h"
 #include "kernel/config.h"
@@ -13,6 +15,7 @@
 #include "kernel/log.h"
 #include "kernel/memory.h"
 #include "kernel/power.h"
+#include "kernel/sample.h"
 #include "kernel/suites.h"
 #include "kernel/task.h"
 #include "kernel/timer.h"
@@ -75,7 +78,8 @@ static void do_chores(void)
     static uint64_t nmi_logged_ns;
     uint32_t nmi_count = trap_nmi_count();
 
-    pmm_refill(memory_pmm()); /* when it fails the next pass tries again */
+    memory_refill();
+    app_memory_watch();
     if (nmi_count == nmi_logged ||
         (nmi_logged > 0 && clock_ns() - nmi_logged_ns < NMI_LOG_GAP_NS))
         return;
@@ -98,12 +102,15 @@ static _Noreturn void run(void)
     report();             /* event=boot */
     cpu_irq_enable();
     hal_init(memory_pmm(), memory_heap());
+    app_init();      /* the app level, and its memory */
     drivers_start(); /* buses, balloon */
     suites_run();    /* the test image ends here */
-    command_start(); /* the setting `run`, then lines from the console */
+    event_start();   /* events wait for their turn from now on */
+    sample_start();  /* the setting `sample` */
+    command_start(); /* the settings `app` and `run`, then lines from the console */
     event_emit("event=ready");
     task_on_pass(do_chores);
-    task_loop();
+    task_loop(app_run);
 }
 
 /* Called by kernel_entry on the front end's tables and stack. */

@@ -18,6 +18,7 @@
 #define RESERVE_MAX     (4 * MIB)
 #define RESERVE_DIVISOR 8
 #define WHY_BYTES       160
+#define TABLES_KEPT     4 /* both ends of a range may need two */
 
 /* linker.ld. */
 extern const uint8_t image_end[];
@@ -32,6 +33,8 @@ static struct {
     paddr_t early_floor;
     struct pmm *pmm;
     struct heap heap;
+    paddr_t tables[TABLES_KEPT]; /* frames for page tables */
+    unsigned tables_kept;
 } memory = {.ram = {.items = ram_items, .capacity = BOOT_REGION_MAX}};
 
 struct pmm *memory_pmm(void)
@@ -131,17 +134,37 @@ void memory_enter(const struct boot_info *info, void (*next)(void))
     paging_enter(next);
 }
 
-/* Frames that early_take() handed out stay what they are; the allocator does not know them. */
-static int table_take(void *ctx, paddr_t *out)
+static int frame_take(paddr_t *out)
 {
     struct pmm_run run;
     int err = pmm_take(memory.pmm, (struct pmm_want){.class = PMM_FIXED}, &run);
 
-    (void)ctx;
     if (!err)
         *out = pfn_to_paddr(run.pfn);
     return err;
 }
+
+/* What is kept back serves when nothing else does: a part of a block mapping can be given back then too. */
+static int table_take(void *ctx, paddr_t *out)
+{
+    int err = frame_take(out);
+
+    (void)ctx;
+    if (!err || memory.tables_kept == 0)
+        return err;
+    *out = memory.tables[--memory.tables_kept];
+    return 0;
+}
+
+void memory_refill(void)
+{
+    pmm_refill(memory.pmm); /* when it fails the next pass tries again */
+    while (memory.tables_kept < TABLES_KEPT &&
+           frame_take(&memory.tables[memory.tables_kept]) == 0)
+        memory.tables_kept++;
+}
+
+/* Frames that early_take() handed out stay what they are; the allocator does not know them. */
 
 static void table_give(void *ctx, paddr_t frame)
 {

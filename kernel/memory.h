@@ -21,6 +21,9 @@ _Noreturn void memory_enter(const struct boot_info *info, void (*next)(void));
 /* Set up the allocator, on the final tables. Settings must be loaded. */
 void memory_start(void);
 
+/* Bring the pools that serve when no memory is left back to their level. Task level, before each pass. */
+void memory_refill(void);
+
 struct pmm *memory_pmm(void);
 struct heap *memory_heap(void);
 

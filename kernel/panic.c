@@ -62,6 +62,7 @@ static void begin(void)
         power_test_exit(EXIT_PANIC);
     panicking = true;
     framebuffer_draw_at_once();
+    event_stop();
 }
 
 /* As the setting `panic` says; a test exit, where there is one, goes before. */
@@ -73,15 +74,6 @@ static _Noreturn void leave(void)
     if (config_is("panic", "reboot"))
         power_reboot();
     power_stop();
-}
-
-void panic_print(const char *fmt, ...)
-{
-    va_list args;
-
-    va_start(args, fmt);
-    say("", fmt, args);
-    va_end(args);
 }
 
 void panic(const char *fmt, ...)
@@ -103,9 +95,9 @@ void panic(const char *fmt, ...)
 void panic_in_trap(const struct trap_frame *frame)
 {
     begin();
-    trap_print(frame);
+    trap_print("panic", frame, cpu_read_cr2());
     event_emit("event=panic reason=\"%s\"", trap_name(frame));
-    trap_print_backtrace(frame->rip, frame->rbp);
+    trap_print_way(frame);
     leave();
 }
 

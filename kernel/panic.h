@@ -10,9 +10,6 @@ __attribute__((format(printf, 1, 2))) _Noreturn void panic(const char *fmt, ...)
 /* The panic of an exception that nobody expected. */
 _Noreturn void panic_in_trap(const struct trap_frame *frame);
 
-/* One line of a panic in progress. */
-__attribute__((format(printf, 1, 2))) void panic_print(const char *fmt, ...);
-
 /* A refusal to boot: one readable line "aerostat: cannot start: ..." on every console there is, then
  * the same way out with exit code 2. Usable from the first instruction of kernel_main() on. */
 __attribute__((format(printf, 1, 2))) _Noreturn void boot_refuse(const char *fmt, ...);

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "boot/boot_info.h"
 #include "kernel/acpi.h"
+#include "kernel/event.h"
 #include "kernel/log.h"
 #include "kernel/power_parse.h"
 #include "kernel/string.h"
@@ -218,6 +219,7 @@ static _Noreturn void stand_still(void)
 
 static _Noreturn void leave(const char *name, bool is_reboot)
 {
+    event_stop();
     disable_interrupts();
     for (size_t i = 0; i < ARRAY_LEN(order); i++) {
         if (name && strcmp(name, order[i].name) != 0)
@@ -275,6 +277,7 @@ void power_test_status(unsigned status)
 
 void power_test_exit(unsigned status)
 {
+    event_stop();
     disable_interrupts();
     power_test_status(status);
     power_stop();

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * mem* and str* for the guest. Bulk work uses the string instructions, which need general registers
- * only and are fast on every CPU and under TCG; the compiler may call these by itself.
+ * mem* and str* for the guest; the compiler may call these by itself. Bulk work uses the string
+ * instructions, which need general registers only and are fast on every CPU. By words: under TCG one
+ * costs what a byte does.
  */
 #include "kernel/string.h"
 
@@ -10,8 +11,10 @@
 void *memcpy(void *dst, const void *src, size_t len)
 {
     void *to = dst;
+    size_t words = len / 8, rest = len % 8;
 
-    __asm__ volatile("rep movsb" : "+D"(to), "+S"(src), "+c"(len) : : "memory");
+    __asm__ volatile("rep movsq" : "+D"(to), "+S"(src), "+c"(words) : : "memory");
+    __asm__ volatile("rep movsb" : "+D"(to), "+S"(src), "+c"(rest) : : "memory");
     return dst;
 }
 

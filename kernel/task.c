@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The run queue and the idle loop. A wake is a flag and a link at the queue's end; the loop runs one
- * task at a time and sleeps only when, with interrupts off, nothing is pending.
+ * The run queue and the idle loop. A wake is a flag and a link at the queue's end; a pass runs one
+ * task after the other, and the loop sleeps only when, with interrupts off, nothing is pending.
  */
 #include "kernel/task.h"
 #include "kernel/timer.h"
@@ -42,18 +42,20 @@ void task_wake(struct task *task)
 static struct task *next_task(void)
 {
     uint64_t flags = cpu_irq_save();
-    struct task *task = NULL;
+    struct task *task = LIST_ENTRY(queue.next, struct task, link);
 
-    if (!list_is_empty(&queue)) {
-        task = LIST_ENTRY(queue.next, struct task, link);
-        list_remove(&task->link);
-        task->pending = false;
-    }
+    list_remove(&task->link);
+    task->pending = false;
     cpu_irq_restore(flags);
     return task;
 }
 
-static void sleep_if_idle(void)
+bool task_is_pending(void)
+{
+    return !list_is_empty(&queue);
+}
+
+void task_sleep(void)
 {
     cpu_irq_disable();
     if (list_is_empty(&queue) && timer_arm_next())
@@ -61,17 +63,39 @@ static void sleep_if_idle(void)
     cpu_irq_enable();
 }
 
-void task_loop(void)
+/* What is woken meanwhile waits for the next pass: a pass ends. */
+static unsigned count_pending(void)
 {
-    for (;;) {
-        if (chores)
-            chores();
-        timer_wake_due();
+    uint64_t flags = cpu_irq_save();
+    unsigned count = 0;
+
+    list_for_each (it, &queue)
+        count++;
+    cpu_irq_restore(flags);
+    return count;
+}
+
+bool task_pass(void)
+{
+    if (chores)
+        chores();
+    timer_wake_due();
+
+    unsigned count = count_pending();
+    for (unsigned i = 0; i < count; i++) {
         struct task *task = next_task();
 
-        if (task)
-            task->run(task->ctx);
-        else
-            sleep_if_idle();
+        task->run(task->ctx);
+    }
+    return count > 0;
+}
+
+void task_loop(bool (*foreground)(void))
+{
+    for (;;) {
+        bool has_worked = task_pass();
+
+        if (!foreground() && !has_worked)
+            task_sleep();
     }
 }

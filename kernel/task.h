@@ -24,8 +24,19 @@ void task_add(struct task *task);
 /* Run it as soon as nothing more urgent is pending. Any context, ISRs included. */
 void task_wake(struct task *task);
 
-/* Called between tasks, and so before each sleep: chores that take next to no time. Boot context. */
+/* Called before each pass, and so before each sleep: chores that take next to no time. Boot context. */
 void task_on_pass(void (*chores)(void));
 
-/* Run what is pending; sleep when nothing is. Never returns. */
-_Noreturn void task_loop(void);
+/* Run every task that is pending now, and whose time has come, once. False: there was none. Task level, but
+ * not from inside a task: by the loop, and before an app goes on. */
+bool task_pass(void);
+
+/* Whether task_pass() would find a task. Any context. */
+bool task_is_pending(void);
+
+/* Sleep until an interrupt or the next deadline, unless a task is pending. Task level. */
+void task_sleep(void);
+
+/* Run what is pending, then foreground(), which runs an app to its end, if there is one, and returns
+ * whether it did; sleep when there is neither. Never returns. */
+_Noreturn void task_loop(bool (*foreground)(void));

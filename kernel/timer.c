@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Deadlines. All timers are in one short list; the LAPIC runs only while the CPU sleeps, because
- * tasks are not preempted and the loop looks at the clock between them.
+ * Deadlines. All timers are in one short list; the LAPIC runs only while the CPU sleeps or an app runs,
+ * because tasks are not preempted and the loop looks at the clock between them.
  */
 #include "kernel/timer.h"
 #include "kernel/clock.h"
@@ -20,6 +20,8 @@
 
 static struct list timers = {&timers, &timers}; /* task level only */
 static uint64_t lapic_khz;
+/* When the LAPIC will fire; 0 when it has, which may be earlier than asked for. Written with interrupts off. */
+static volatile uint64_t armed_ns = TIMER_NEVER;
 
 /* The host may stop us between any two readings. The counter is read inside the time that is taken, so
  * that a stop makes it look slow, never fast: an early wake is harmless, a late one is not. */
@@ -76,20 +78,52 @@ void timer_wake_due(void)
     }
 }
 
-bool timer_arm_next(void)
+static uint64_t nearest_ns(void)
 {
-    uint64_t now = clock_ns(), nearest = TIMER_NEVER;
+    uint64_t nearest = TIMER_NEVER;
 
     list_for_each (it, &timers)
         nearest = min_u64(nearest, LIST_ENTRY(it, struct timer, link)->when_ns);
+    return nearest;
+}
+
+/* Have the LAPIC interrupt at `when_ns`, or somewhat earlier; at once when that is over. */
+static void arm(uint64_t when_ns, uint64_t now_ns)
+{
+    uint64_t left_ns = when_ns > now_ns ? min_u64(when_ns - now_ns, SLEEP_MAX_NS) : 0;
+    uint64_t ticks = left_ns * lapic_khz / 1000000;
+
+    lapic_timer_start((uint32_t)min_u64(max_u64(ticks, 1), UINT32_MAX));
+    armed_ns = now_ns + left_ns;
+}
+
+bool timer_arm_next(void)
+{
+    uint64_t now = clock_ns(), nearest = nearest_ns();
+
     if (nearest == TIMER_NEVER) {
         lapic_timer_start(0);
+        armed_ns = TIMER_NEVER;
         return true;
     }
     if (nearest <= now)
         return false;
-
-    uint64_t ticks = min_u64(nearest - now, SLEEP_MAX_NS) * lapic_khz / 1000000;
-    lapic_timer_start((uint32_t)min_u64(max_u64(ticks, 1), UINT32_MAX));
+    arm(nearest, now);
     return true;
+}
+
+void timer_arm_slice(uint64_t slice_ns)
+{
+    uint64_t now = clock_ns(), nearest = nearest_ns();
+
+    if (slice_ns != TIMER_NEVER)
+        nearest = min_u64(nearest, now + slice_ns);
+    /* Touching the LAPIC leaves the guest: not when it fires in time anyway. */
+    if (armed_ns > nearest || (armed_ns <= now && nearest != TIMER_NEVER))
+        arm(nearest, now);
+}
+
+void timer_fired(void)
+{
+    armed_ns = 0;
 }

@@ -26,3 +26,10 @@ void timer_set(struct timer *timer, uint64_t when_ns);
  * already (interrupts off). */
 void timer_wake_due(void);
 bool timer_arm_next(void);
+
+/* Before an app goes on (interrupts off): the LAPIC fires at the nearest deadline, and not later than in
+ * `slice_ns`; TIMER_NEVER: no slice. */
+void timer_arm_slice(uint64_t slice_ns);
+
+/* The LAPIC has fired. Level isr. */
+void timer_fired(void);

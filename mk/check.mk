@@ -22,16 +22,23 @@ check-warnings: ## Prove that each warning we rely on is on, gcc and clang
 	  tests/warnings/run $$cc $(filter-out -MMD -MP -Werror,$(C_COMMON)) -ffreestanding || exit 1; done
 
 HEADERS := $(wildcard $(addsuffix .h,include/*/* mm/* drivers/*/* drivers/*/*/* boot/* boot/pvh/* kernel/* kernel/x86/*))
+APP_HEADERS := $(wildcard include/guest.h lib/*/*.h apps/*/*.h)
 
 # Every header alone, so that no order of includes matters.
-check-headers: ## Compile each header by itself
+check-headers: $(O)/newlib.stamp ## Compile each header by itself
 	@for h in $(HEADERS); do \
 	  echo "#include \"$$h\"" | $(CC) $(filter-out -MMD -MP,$(GUEST_CFLAGS)) -Werror -fsyntax-only -x c - || exit 1; \
-	done; echo '  PASS    each header stands alone'
+	done
+	@for h in $(APP_HEADERS); do \
+	  echo "#include \"$$h\"" | $(CC) $(filter-out -MMD -MP,$(APP_CFLAGS)) -Werror -fsyntax-only -x c - || exit 1; \
+	done
+	@echo '  PASS    each header stands alone'
 
-check-layers: $(KERNEL_OBJS) $(SUITE_OBJS) $(EFI_OBJS) $(O)/libballoon.a host-tests ## Check who includes and calls whom
+check-layers: $(KERNEL_OBJS) $(SUITE_OBJS) $(EFI_OBJS) $(APP_OUT)/aerostat-test.elf.apps.o \
+              $(O)/libballoon.a host-tests ## Check who includes and calls whom
 	@tools/check-layers --self-test
-	@tools/check-layers --guest $(O)/guest --guest $(O)/efi --host $(HOST_OUT) --library $(O)/libballoon.a --pure "$(PURE_C)"
+	@tools/check-layers --guest $(O)/guest --guest $(O)/efi --apps $(APP_OUT) $(addprefix --libc ,$(NEWLIB_LIBS)) \
+	  --host $(HOST_OUT) --library $(O)/libballoon.a --pure "$(PURE_C)"
 
 check-sizes: $(O)/aerostat.elf $(O)/BOOTX64.EFI ## Check the size of the images, list long files and functions
 	@tools/check-sizes --build $(O)
@@ -60,6 +67,7 @@ check: ## Every test
 	$(call step,borders$(comma) sizes$(comma) warnings)
 	+@$(MAKE_IN) $(IN_GCC) check-layers check-sizes check-warnings check-headers check-setup \
 	  check-embed check-requirements
+	+@$(MAKE_IN) $(IN_GCC) check-app-link
 	$(call step,same bytes from the same tree)
 	+@$(MAKE_IN) check-reproducible
 	$(call step,host tests with gcc and clang)

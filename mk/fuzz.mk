@@ -5,10 +5,10 @@
 FUZZ_TIME ?= 60
 FUZZ_OUT := $(O)/fuzz
 FUZZ_CC := clang
-FUZZ_CFLAGS := $(C_COMMON) $(HOST_SAN) -fsanitize=fuzzer-no-link
+FUZZ_CFLAGS := $(C_COMMON) -Ilib $(HOST_SAN) -fsanitize=fuzzer-no-link
 FUZZ_NAMES := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 # Not what calls back into its own test.
-FUZZ_LIB_OBJS := $(patsubst %,$(FUZZ_OUT)/%.o,$(filter-out boot/efi/leave.c,$(HOST_LIB_C)))
+FUZZ_LIB_OBJS := $(patsubst %,$(FUZZ_OUT)/%.o,$(filter-out boot/efi/leave.c lib/workload/%,$(HOST_LIB_C)))
 FUZZ_REPLAYS := $(patsubst %,$(HOST_OUT)/bin/replay_%,$(FUZZ_NAMES))
 
 $(HOST_OUT)/bin/replay_%: $(HOST_OUT)/tests/fuzz/fuzz_%.c.o $(HOST_OUT)/tests/fuzz/replay.c.o $(HOST_LIB)

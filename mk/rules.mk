@@ -10,9 +10,12 @@ SUITE_C := $(wildcard tests/guest/*.c) bench/micro/pmm_recipe.c
 
 # Kernel and boot files without machine access: also compiled for the host, so that cmocka tests them.
 PURE_C := $(wildcard $(addprefix kernel/,format.c config_parse.c config_keys.c fwcfg_parse.c power_parse.c acpi_parse.c madt.c mcfg.c smbios_parse.c \
-            symbols.c boot_check.c clock_math.c glyphs.c status_page.c) kernel/x86/lapic_regs.c boot/pvh/start_info.c \
+            symbols.c boot_check.c clock_math.c line_ring.c glyphs.c status_page.c) kernel/x86/lapic_regs.c boot/pvh/start_info.c \
             boot/efi/load_elf.c boot/efi/load_options.c boot/efi/memory_map.c boot/efi/paging.c \
             boot/efi/leave.c)
+
+# What is pure at the app level. A test that calls of lib/workload/ what calls guest.h stands in for that.
+APP_PURE_C := $(wildcard lib/newlib/heap*.c lib/newlib/compiler.c lib/workload/*.c)
 
 # Made in $(O)/gen: the font (mk/font.mk). Pure too.
 GEN_C := kernel/font.c
@@ -38,8 +41,8 @@ $(O)/guest/%.asm.o: %.asm $(O)/flags.stamp
 	$(call say,NASM,$<)
 	$(Q)$(NASM) -f elf64 -Werror -MD $(@:.o=.d) -MP $< -o $@
 
-# Linked twice: first without names, then with the table of function names the first link gives.
-# tools/symtab writes .symtab_blob, the last of .rodata, so no address before .data moves.
+# With the apps (mk/apps.mk). Linked twice: first without names, then with the table of function names
+# the first link gives. tools/symtab writes .symtab_blob, the last of .rodata, so no address before .data moves.
 define link_image # $(1) output, $(2) objects
 $(O)/guest/$(1).names.asm: $(2) linker.ld tools/symtab
 	$$(call say,LINK,$(1) first pass)
@@ -54,11 +57,11 @@ $(O)/$(1).debug: $(2) $(O)/guest/$(1).names.o linker.ld
 	$$(Q)$$(LD) $$(GUEST_LDFLAGS) $(2) $(O)/guest/$(1).names.o -o $$@
 
 $(O)/$(1): $(O)/$(1).debug
-	$$(Q)$$(OBJCOPY) --strip-all $$< $$@
+	$$(Q)$$(OBJCOPY) --strip-all -R .app_bss $$< $$@
 endef
 
-$(eval $(call link_image,aerostat.elf,$(KERNEL_OBJS)))
-$(eval $(call link_image,aerostat-test.elf,$(KERNEL_OBJS) $(SUITE_OBJS)))
+$(eval $(call link_image,aerostat.elf,$(KERNEL_OBJS) $(O)/apps/aerostat.elf.apps.o))
+$(eval $(call link_image,aerostat-test.elf,$(KERNEL_OBJS) $(SUITE_OBJS) $(O)/apps/aerostat-test.elf.apps.o))
 
 # The balloon library for other firmware: drivers/ and include/, no kernel.
 # Nothing may be asked of its user but mem* and the seams, so no stack protector.

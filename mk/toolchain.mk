@@ -17,17 +17,19 @@ WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wundef -Wvla -Wstrict-prototype
 C_COMMON := -std=gnu11 -g -O2 $(WARNINGS) -I. -Iinclude -ffile-prefix-map=$(CURDIR)/= \
             -fdebug-prefix-map=$(CURDIR)=. -MMD -MP
 
-GUEST_CFLAGS := $(C_COMMON) -ffreestanding -fno-pic -fno-pie -mcmodel=kernel -mno-red-zone \
-                -mgeneral-regs-only -fno-omit-frame-pointer -ffunction-sections -fdata-sections \
-                -fno-asynchronous-unwind-tables \
-                -fstack-protector-strong -mstack-protector-guard=global
+# What kernel and apps (mk/apps.mk) have in common.
+GUEST_CODE := -fno-pic -fno-pie -mcmodel=kernel -mno-red-zone -fno-omit-frame-pointer \
+              -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables \
+              -fstack-protector-strong -mstack-protector-guard=global
+
+GUEST_CFLAGS := $(C_COMMON) -ffreestanding -mgeneral-regs-only $(GUEST_CODE)
 
 GUEST_LDFLAGS := -nostdlib -static -z max-page-size=0x1000 -z noexecstack --build-id=none \
                  --gc-sections --no-warn-rwx-segments -T linker.ld
 
 HOST_CC ?= gcc
 HOST_SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-HOST_CFLAGS := $(C_COMMON) $(HOST_SAN)
+HOST_CFLAGS := $(C_COMMON) -Ilib $(HOST_SAN)
 
 # $(1): everything that decides what the compiler makes. Rewritten only when it changed.
 define flags_stamp

@@ -56,13 +56,19 @@ static int check_header(const struct elf_header *header, size_t len, const char 
     return 0;
 }
 
-static int check_segment(const struct elf_segment *segment, size_t len, const char **why)
+/* `base` is the lowest physical address of all. */
+static int check_segment(const struct elf_segment *segment, uint64_t base, size_t len,
+                         const char **why)
 {
     if (segment->file_at > len || segment->file_bytes > len - segment->file_at)
         return wrong(why, "a segment reaches beyond the file");
-    if (segment->virt < KERNEL_VIRT || segment->virt - KERNEL_VIRT > IMAGE_MAX ||
-        segment->mem_bytes > IMAGE_MAX || segment->file_bytes > segment->mem_bytes)
-        return wrong(why, "a segment outside the kernel's address range");
+    if (segment->phys - base > IMAGE_MAX || segment->mem_bytes > IMAGE_MAX ||
+        segment->file_bytes > segment->mem_bytes)
+        return wrong(why, "a segment outside the kernel's memory");
+    /* The page tables map the image as one range, code first; that is where code must be. */
+    if ((segment->flags & SEGMENT_EXEC) &&
+        segment->virt - KERNEL_VIRT != segment->phys - base)
+        return wrong(why, "code outside the kernel's address range");
     return 0;
 }
 
@@ -82,46 +88,68 @@ static bool holds_entry(const struct elf_segment *segment, uint64_t entry)
            entry - segment->virt < segment->file_bytes;
 }
 
+static uint64_t lowest_phys(const uint8_t *file, const struct elf_header *header)
+{
+    uint64_t base = UINT64_MAX;
+
+    for (unsigned i = 0; i < header->segment_count; i++) {
+        struct elf_segment segment = segment_at(file, header, i);
+
+        if (segment.type == SEGMENT_LOAD && segment.phys < base)
+            base = segment.phys;
+    }
+    return base;
+}
+
+static int check_segments(const uint8_t *file, size_t len,
+                          const struct elf_header *header, struct elf_image *out,
+                          const char **why)
+{
+    uint64_t base = lowest_phys(file, header);
+    bool has_entry = false;
+
+    *out = (struct elf_image){.entry = header->entry};
+    for (unsigned i = 0; i < header->segment_count; i++) {
+        struct elf_segment segment = segment_at(file, header, i);
+
+        if (segment.type != SEGMENT_LOAD)
+            continue;
+        if (check_segment(&segment, base, len, why))
+            return -EINVAL;
+        if (segment.phys - base + segment.mem_bytes > out->size_bytes)
+            out->size_bytes = segment.phys - base + segment.mem_bytes;
+        has_entry |= holds_entry(&segment, header->entry);
+    }
+    return has_entry ? 0 : wrong(why, "the entry is not in its code");
+}
+
 int elf_check(const uint8_t *file, size_t len, struct elf_image *out, const char **why)
 {
     struct elf_header header;
-    uint64_t end = 0;
-    bool has_entry = false;
-    int err;
+    struct elf_image image;
 
     if (len < sizeof(header))
         return wrong(why, "shorter than an ELF header");
     __builtin_memcpy(&header, file, sizeof(header));
-    err = check_header(&header, len, why);
-    for (unsigned i = 0; !err && i < header.segment_count; i++) {
-        struct elf_segment segment = segment_at(file, &header, i);
-
-        if (segment.type != SEGMENT_LOAD)
-            continue;
-        err = check_segment(&segment, len, why);
-        if (segment.virt - KERNEL_VIRT + segment.mem_bytes > end)
-            end = segment.virt - KERNEL_VIRT + segment.mem_bytes;
-        has_entry |= holds_entry(&segment, header.entry);
-    }
-    if (err)
-        return err;
-    if (!has_entry)
-        return wrong(why, "the entry is not in its code");
-    out->entry = header.entry;
-    out->size_bytes = end;
+    if (check_header(&header, len, why) ||
+        check_segments(file, len, &header, &image, why))
+        return -EINVAL;
+    *out = image;
     return 0;
 }
 
 void elf_copy(const uint8_t *file, uint8_t *to)
 {
     struct elf_header header;
+    uint64_t base;
 
     __builtin_memcpy(&header, file, sizeof(header));
+    base = lowest_phys(file, &header);
     for (unsigned i = 0; i < header.segment_count; i++) {
         struct elf_segment segment = segment_at(file, &header, i);
 
         if (segment.type == SEGMENT_LOAD)
-            __builtin_memcpy(to + (segment.virt - KERNEL_VIRT), file + segment.file_at,
+            __builtin_memcpy(to + (segment.phys - base), file + segment.file_at,
                              segment.file_bytes);
     }
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * The kernel's ELF: checked, then copied where it shall run. It is linked at KERNEL_VIRT and has no
- * relocations: any 2 MiB aligned place does, the page tables make up for it. Pure: also built for
- * the host.
+ * relocations: any 2 MiB aligned place does, the page tables make up for it. Segments keep their
+ * distances in physical memory; for the kernel's own these are those of its addresses, but the apps'
+ * data is linked to run elsewhere (linker.ld). Pure: also built for the host.
  */
 #pragma once
 
@@ -11,7 +12,7 @@
 
 struct elf_image {
     uint64_t entry;      /* virtual address, inside an executable segment */
-    uint64_t size_bytes; /* memory from KERNEL_VIRT to the end of the last segment */
+    uint64_t size_bytes; /* memory from the first segment to the end of the last one */
 };
 
 /* Check the file of `len` bytes. 0, or -EINVAL: not a kernel of ours; *why says what is wrong. */

@@ -67,6 +67,11 @@ void lapic_eoi(void)
     lapic_regs_eoi(&lapic);
 }
 
+unsigned lapic_in_service(void)
+{
+    return lapic_regs_in_service(&lapic);
+}
+
 void lapic_timer_start(uint32_t ticks)
 {
     lapic_regs_timer_start(&lapic, ticks);

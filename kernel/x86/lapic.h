@@ -18,6 +18,7 @@ bool lapic_is_x2apic(void);
 
 /* Any context from here on. */
 void lapic_eoi(void);
+unsigned lapic_in_service(void); /* the highest vector without EOI; 0: none */
 void lapic_timer_start(uint32_t ticks);
 uint32_t lapic_timer_left(void);
 

@@ -11,6 +11,7 @@ enum lapic_reg {
     LAPIC_TASK_PRIORITY = 0x80,
     LAPIC_EOI = 0xB0,
     LAPIC_SPURIOUS = 0xF0,
+    LAPIC_IN_SERVICE = 0x100, /* 8 words, 16 bytes apart */
     LAPIC_COMMAND = 0x300,
     LAPIC_LVT_TIMER = 0x320,
     LAPIC_LVT_PERF = 0x340,
@@ -66,6 +67,17 @@ uint32_t lapic_regs_id(const struct lapic *lapic)
 void lapic_regs_eoi(const struct lapic *lapic)
 {
     set(lapic, LAPIC_EOI, 0);
+}
+
+unsigned lapic_regs_in_service(const struct lapic *lapic)
+{
+    for (unsigned word = 8; word-- > 0;) {
+        uint32_t bits = get(lapic, (enum lapic_reg)(LAPIC_IN_SERVICE + word * 16));
+
+        if (bits != 0)
+            return word * 32 + 31 - (unsigned)__builtin_clz(bits);
+    }
+    return 0;
 }
 
 void lapic_regs_timer_start(const struct lapic *lapic, uint32_t ticks)

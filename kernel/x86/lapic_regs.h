@@ -29,6 +29,9 @@ void lapic_regs_setup(const struct lapic *lapic, struct lapic_vectors vectors);
 uint32_t lapic_regs_id(const struct lapic *lapic);
 void lapic_regs_eoi(const struct lapic *lapic);
 
+/* The highest vector that was taken and has had no EOI yet; 0: none. */
+unsigned lapic_regs_in_service(const struct lapic *lapic);
+
 /* Count down from `ticks` and raise the timer vector at 0; 0 stops it. */
 void lapic_regs_timer_start(const struct lapic *lapic, uint32_t ticks);
 uint32_t lapic_regs_timer_left(const struct lapic *lapic);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Builds the final page tables with mm/vmm and moves onto them. */
 #include "kernel/x86/paging.h"
+#include "kernel/app_image.h"
 #include "kernel/format.h"
 #include "kernel/x86/cpu.h"
 #include "kernel/x86/msr.h"
@@ -26,8 +27,7 @@ _Static_assert(MMIO_BASE >= DIRECT_MAP_BASE + DIRECT_MAP_BYTES, "windows do not 
 #define STACK_MAIN STACK_COUNT /* its slot; the trap stacks have the first ones */
 
 /* linker.ld. */
-extern const uint8_t image_start[], text_start[], text_end[], rodata_start[],
-    rodata_end[];
+extern const uint8_t image_start[], text_start[], text_end[], rodata_start[];
 extern const uint8_t data_start[], image_end[];
 
 /* entry.asm */
@@ -113,7 +113,7 @@ static int map_image(paddr_t kernel_phys)
     int err = map_image_part(text_start, text_end, kernel_phys, VMM_EXEC);
 
     if (!err)
-        err = map_image_part(rodata_start, rodata_end, kernel_phys, 0);
+        err = map_image_part(rodata_start, app_template_end, kernel_phys, 0);
     if (!err)
         err = map_image_part(data_start, image_end, kernel_phys, VMM_WRITE);
     return err;

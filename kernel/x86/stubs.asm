@@ -1,9 +1,11 @@
 ; SPDX-License-Identifier: BSD-2-Clause
 ;
 ; The way from a vector to trap_dispatch(struct trap_frame *) and back, and the pair that lets a test
-; survive a fault (trap_try). One stub of 16 bytes per vector; trap.c computes their addresses.
+; survive a fault (trap_try). One stub of 16 bytes per vector; trap.c computes their addresses. The kernel
+; stays on its stack; what hits the app goes on on the kernel's (app_switch.h).
 
 extern trap_dispatch
+extern app_level, app_kernel_rsp
 
 VECTORS equ 0x61                        ; trap.h, VECTOR_FOREIGN and all before it
 
@@ -43,7 +45,19 @@ trap_common:
         push    r14
         push    r15
         mov     rdi, rsp
-        call    trap_dispatch           ; the CPU aligned RSP to 16; 22 words keep it so
+        mov     rbx, rsp
+        cmp     byte [rel app_level], 0
+        je      .stay
+        mov     eax, [rsp + 15 * 8]     ; the vector; NMI, #DF and #MC came on stacks of their own
+        mov     ecx, 1 << 2 | 1 << 8 | 1 << 18
+        cmp     eax, 32
+        jae     .leave
+        bt      ecx, eax
+        jc      .stay
+.leave: mov     rsp, [rel app_kernel_rsp] ; from the app's stack to the kernel's
+        and     rsp, -16
+.stay:  call    trap_dispatch           ; the CPU aligned RSP to 16; 22 words keep it so
+        mov     rsp, rbx
         pop     r15
         pop     r14
         pop     r13

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Descriptor tables and the first C code of every exception and interrupt. Exceptions end in a panic
- * that says what, where and how we got there; NMI is counted and survived; interrupts go to irq.c.
- * trap_dump.c prints.
+ * Descriptor tables and the first C code of every exception and interrupt. An app's exceptions go to app.c, the
+ * kernel's own end in a panic that says what, where and how we got there; NMI is counted and survived;
+ * interrupts go to irq.c. trap_print.c prints.
  */
 #include "kernel/x86/trap.h"
+#include "kernel/app.h"
 #include "kernel/irq.h"
 #include "kernel/panic.h"
+#include "kernel/x86/app_switch.h"
 #include "kernel/x86/cpu.h"
+#include "kernel/x86/lapic.h"
 
 #include "base/bits.h"
 
@@ -16,6 +19,8 @@
 #define TSS_SELECTOR  0x18
 #define GATE_INT      0x8E /* present, ring 0, interrupts off inside */
 #define STUB_SIZE     16
+
+#define IN_SERVICE_MAX 16 /* levels of priority of the LAPIC */
 
 struct tss {
     uint32_t reserved0;
@@ -150,14 +155,43 @@ static void resume(struct trap_frame *frame)
     recovery.resume_rsp = 0;
 }
 
-void trap_dispatch(struct trap_frame *frame)
+static void dispatch(struct trap_frame *frame)
 {
     if (frame->vector >= TRAP_COUNT)
         irq_handler((unsigned)frame->vector);
-    else if (frame->vector == TRAP_NMI)
-        nmi_count++;
     else if (recovery.resume_rsp)
         resume(frame);
     else
         panic_in_trap(frame);
+}
+
+/* An interrupt of which the CPU could not push the frame, because the app's stack was at its end, is in
+ * service all the same: without EOI it would block all that come after it. */
+static void finish_interrupts(void)
+{
+    unsigned vector;
+
+    for (unsigned i = 0; i < IN_SERVICE_MAX && (vector = lapic_in_service()) != 0; i++)
+        irq_handler(vector);
+}
+
+/* The level follows the code that was hit: an app's exception is the app's, and before the app goes on
+ * pending tasks run. */
+void trap_dispatch(struct trap_frame *frame)
+{
+    if (frame->vector == TRAP_NMI) {
+        nmi_count++;
+    } else if (frame->vector == TRAP_MACHINE_CHECK || !app_level) {
+        app_level = 0;
+        dispatch(frame);
+    } else {
+        app_level = 0;
+        if (frame->vector == TRAP_DOUBLE_FAULT)
+            finish_interrupts();
+        if (frame->vector >= TRAP_COUNT)
+            app_interrupted(irq_handler, (unsigned)frame->vector);
+        else
+            app_fault(frame, cpu_read_cr2());
+        app_level = 1;
+    }
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* As stubs.asm pushes it. */
@@ -52,9 +53,14 @@ void trap_on_interrupt(void (*handler)(unsigned vector));
 /* "page fault" */
 const char *trap_name(const struct trap_frame *frame);
 
-/* For panics, by panic_print(): what the exception was, all registers, the way that led to `rip`. */
-void trap_print(const struct trap_frame *frame);
+/* For panics and the reports of apps, by log_bare(): what the exception was (`address`: CR2 then), all
+ * registers, the way that led to `rip`. */
+void trap_print(const char *who, const struct trap_frame *frame, uint64_t address);
 void trap_print_backtrace(uint64_t rip, uint64_t rbp);
+void trap_print_way(const struct trap_frame *frame);
+
+/* "function+0x12" */
+void trap_locate(uint64_t rip, char *text, size_t size);
 
 /* NMIs taken since boot; they are logged by a task. */
 uint32_t trap_nmi_count(void);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Says what an exception was: name, address, cause, registers, the way we got there. */
-#include "kernel/panic.h"
+#include "kernel/format.h"
+#include "kernel/log.h"
 #include "kernel/symbols.h"
 #include "kernel/x86/cpu.h"
 #include "kernel/x86/trap.h"
@@ -39,7 +40,8 @@ static const char *const names[TRAP_COUNT] = {
 };
 
 /* SDM 3A, 4.7: the error code of a page fault. */
-static void print_page_fault(const struct trap_frame *frame)
+static void print_page_fault(const char *who, const struct trap_frame *frame,
+                             uint64_t address)
 {
     const char *access = frame->error & BIT64(4)   ? "execute"
                          : frame->error & BIT64(1) ? "write"
@@ -48,7 +50,7 @@ static void print_page_fault(const struct trap_frame *frame)
                       : frame->error & BIT64(0) ? "not allowed"
                                                 : "not mapped";
 
-    panic_print("panic: page fault: %s of %016llx, %s", access, (ull)cpu_read_cr2(), why);
+    log_bare("%s: page fault: %s of %016llx, %s", who, access, (ull)address, why);
 }
 
 const char *trap_name(const struct trap_frame *frame)
@@ -58,30 +60,30 @@ const char *trap_name(const struct trap_frame *frame)
     return name ? name : "reserved exception";
 }
 
-void trap_print(const struct trap_frame *frame)
+void trap_print(const char *who, const struct trap_frame *frame, uint64_t address)
 {
     if (frame->vector == TRAP_PAGE_FAULT)
-        print_page_fault(frame);
+        print_page_fault(who, frame, address);
     else
-        panic_print("panic: %s (vector %llu, error %llx)", trap_name(frame),
-                    (ull)frame->vector, (ull)frame->error);
+        log_bare("%s: %s (vector %llu, error %llx)", who, trap_name(frame),
+                 (ull)frame->vector, (ull)frame->error);
 
-    panic_print("  rax %016llx rbx %016llx rcx %016llx", (ull)frame->rax, (ull)frame->rbx,
-                (ull)frame->rcx);
-    panic_print("  rdx %016llx rsi %016llx rdi %016llx", (ull)frame->rdx, (ull)frame->rsi,
-                (ull)frame->rdi);
-    panic_print("  rbp %016llx rsp %016llx r8  %016llx", (ull)frame->rbp, (ull)frame->rsp,
-                (ull)frame->r8);
-    panic_print("  r9  %016llx r10 %016llx r11 %016llx", (ull)frame->r9, (ull)frame->r10,
-                (ull)frame->r11);
-    panic_print("  r12 %016llx r13 %016llx r14 %016llx", (ull)frame->r12, (ull)frame->r13,
-                (ull)frame->r14);
-    panic_print("  r15 %016llx rip %016llx rfl %016llx", (ull)frame->r15, (ull)frame->rip,
-                (ull)frame->rflags);
-    panic_print("  cr0 %016llx cr2 %016llx cr3 %016llx", (ull)cpu_read_cr0(),
-                (ull)cpu_read_cr2(), (ull)cpu_read_cr3());
-    panic_print("  cr4 %016llx cs %llx ss %llx", (ull)cpu_read_cr4(), (ull)frame->cs,
-                (ull)frame->ss);
+    log_bare("  rax %016llx rbx %016llx rcx %016llx", (ull)frame->rax, (ull)frame->rbx,
+             (ull)frame->rcx);
+    log_bare("  rdx %016llx rsi %016llx rdi %016llx", (ull)frame->rdx, (ull)frame->rsi,
+             (ull)frame->rdi);
+    log_bare("  rbp %016llx rsp %016llx r8  %016llx", (ull)frame->rbp, (ull)frame->rsp,
+             (ull)frame->r8);
+    log_bare("  r9  %016llx r10 %016llx r11 %016llx", (ull)frame->r9, (ull)frame->r10,
+             (ull)frame->r11);
+    log_bare("  r12 %016llx r13 %016llx r14 %016llx", (ull)frame->r12, (ull)frame->r13,
+             (ull)frame->r14);
+    log_bare("  r15 %016llx rip %016llx rfl %016llx", (ull)frame->r15, (ull)frame->rip,
+             (ull)frame->rflags);
+    log_bare("  cr0 %016llx cr2 %016llx cr3 %016llx", (ull)cpu_read_cr0(), (ull)address,
+             (ull)cpu_read_cr3());
+    log_bare("  cr4 %016llx cs %llx ss %llx", (ull)cpu_read_cr4(), (ull)frame->cs,
+             (ull)frame->ss);
 }
 
 static bool is_text(uint64_t address)
@@ -89,7 +91,7 @@ static bool is_text(uint64_t address)
     return address >= (uint64_t)text_start && address < (uint64_t)text_end;
 }
 
-static void print_location(const char *label, uint64_t rip)
+void trap_locate(uint64_t rip, char *text, size_t size)
 {
     const struct symbol_table table = {symtab_start, (size_t)(symtab_end - symtab_start)};
     uint32_t delta = 0;
@@ -97,7 +99,21 @@ static void print_location(const char *label, uint64_t rip)
 
     if (is_text(rip))
         name = symbol_find(&table, (uint32_t)(rip - (uint64_t)image_start), &delta);
-    panic_print("  %s %016llx %s+0x%x", label, (ull)rip, name ? name : "?", delta);
+    format_s(text, size, "%s+0x%x", name ? name : "?", delta);
+}
+
+static void print_location(const char *label, uint64_t rip)
+{
+    char at[64];
+
+    trap_locate(rip, at, sizeof(at));
+    log_bare("  %s %016llx %s", label, (ull)rip, at);
+}
+
+/* The call before `ret`: behind the last call of a function another one may begin. */
+static void print_caller(uint64_t ret)
+{
+    print_location("by", ret - 1);
 }
 
 /* What `push rbp; mov rbp, rsp` leaves at RBP. */
@@ -115,9 +131,8 @@ static void read_link(void *arg)
     link->ret = words[1];
 }
 
-void trap_print_backtrace(uint64_t rip, uint64_t rbp)
+static void print_callers(uint64_t rbp)
 {
-    print_location("at", rip);
     for (int i = 0; i < BACKTRACE_MAX; i++) {
         struct link link = {.at = rbp};
         struct trap_frame seen;
@@ -127,9 +142,35 @@ void trap_print_backtrace(uint64_t rip, uint64_t rbp)
             return;
         if (!is_text(link.ret))
             return;
-        print_location("by", link.ret);
+        print_caller(link.ret);
         if (link.next <= rbp || link.next - rbp > LINK_MAX)
             return;
         rbp = link.next;
     }
+}
+
+void trap_print_backtrace(uint64_t rip, uint64_t rbp)
+{
+    print_location("at", rip);
+    print_callers(rbp);
+}
+
+static void read_word(void *arg)
+{
+    uint64_t *word = arg;
+
+    *word = *(const uint64_t *)*word;
+}
+
+/* A jump to nowhere has pushed a return address, but no frame yet: who jumped stands at RSP. */
+void trap_print_way(const struct trap_frame *frame)
+{
+    uint64_t word = frame->rsp;
+    struct trap_frame seen;
+
+    print_location("at", frame->rip);
+    if (!is_text(frame->rip) && word % 8 == 0 && trap_try(read_word, &word, &seen) < 0 &&
+        is_text(word))
+        print_caller(word);
+    print_callers(frame->rbp);
 }

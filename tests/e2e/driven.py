@@ -16,7 +16,7 @@ class Driven:
     def __init__(self, guest, case):
         self.guest, self.case, self.qmp = guest, case, guest.qmp
         self.memory = case.memory
-        self.kernel_bytes = None
+        self.kernel_bytes = self.table_bytes = None
 
     def wait_ready(self, since=0):
         event = self.guest.wait_for(lambda e: e.has(event="ready"),
@@ -31,13 +31,21 @@ class Driven:
         """The answer to `mem`, after checking that every frame is counted once: the states add up
         to the total, and what is nobody else's stays the little the kernel has always had."""
         event = self.guest.ask(command, event="mem")
-        states = ("free", "filled", "ballooned", "kernel")
+        states = ("free", "filled", "ballooned", "app", "kernel")
         assert sum(event.number(state) for state in states) == event.number("total"), event
-        kernel = event.number("kernel")
+        kernel, tables = event.number("kernel"), event.number("page_tables")
         if self.kernel_bytes is None:
-            self.kernel_bytes = kernel
-        assert self.kernel_bytes - KERNEL_SWING <= kernel <= self.kernel_bytes + KERNEL_SWING, event
+            self.kernel_bytes, self.table_bytes = kernel, tables
+        of_app = tables - self.table_bytes if event.number("app") else 0
+        assert abs(kernel - of_app - self.kernel_bytes) <= KERNEL_SWING, event
         return event
+
+    def run(self, line, timeout=30, code=0):
+        """Run an app to its end, which must be by exit with that code; returns event=app_exit."""
+        end = self.guest.ask(f"run {line}", timeout, event="app_exit")
+        assert (end.get("by"), end.number("code")) == ("exit", code), end
+        assert end.get("app") == line.split()[0]
+        return end
 
     def fill_and_free(self, part="80%"):
         """Have the host give memory to the guest: without it holes would prove nothing."""

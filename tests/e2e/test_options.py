@@ -161,6 +161,6 @@ def test_reboot_boots_again(boot):
         guest.wait_ready(since)
 
 
-@pytest.mark.parametrize("name, limit", [("aerostat.elf", 256 * KIB), ("BOOTX64.EFI", 320 * KIB)])
+@pytest.mark.parametrize("name, limit", [("aerostat.elf", 768 * KIB), ("BOOTX64.EFI", 832 * KIB)])
 def test_images_are_small(build, name, limit):
     assert (build / name).stat().st_size < limit

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""docs/events.md against what guests print: this file asks for every kind of line itself and adds
-what the guests of this session have said before."""
+"""docs/events.md, and tests/apps/README.md for the test apps, against what guests print: this file asks for
+every kind of line itself and adds what the guests of this session have said before."""
 
 import re
 
@@ -10,24 +10,39 @@ from driven import SEEN_EVENTS
 from host.image import ROOT
 
 pytestmark = pytest.mark.e2e
+APPS = ("hello", "touch --seconds=200ms --interval=50ms", "churn --seconds=200ms --interval=50ms",
+        "cache --seconds=200ms --interval=50ms", "stream --size=1M --seconds=200ms --interval=50ms",
+        "ftq --seconds=200ms --interval=50ms", "frag", "leak --hold=0s --interval=1ms",
+        "trace --seconds=200ms --interval=50ms")
+
+
+PAGES = (ROOT / "docs" / "events.md", ROOT / "tests" / "apps" / "README.md")
+
+
+def group(heading):
+    """Whose events the tables below a heading are."""
+    words = heading.lower().split()
+    return "balloon" if "balloon" in words else "app" if {"say", "events"} & set(words) else "kernel"
 
 
 def documented():
-    """{(is about a balloon, kind): words} from the tables of docs/events.md."""
-    kinds, is_balloon = {}, False
-    for line in (ROOT / "docs" / "events.md").read_text().splitlines():
+    """{(whose, kind): words} from the tables of events."""
+    kinds, whose = {}, "kernel"
+    for line in (line for page in PAGES for line in page.read_text().splitlines()):
         if line.startswith("## "):
-            is_balloon = "balloon" in line
-        row = re.match(r"\| (?:`(\w+)`|\((\w+)\)) \|(.*?)\|", line)
+            whose = group(line)
+        row = re.match(r"\| ((?:`\w+`(?:, )?)+|\((\w+)\)) \|(.*?)\|", line)
         if row:
-            kinds[is_balloon, row[1] or row[2]] = set(re.findall(r"`(\w+)`", row[3]))
+            words = set(re.findall(r"`(\w+)`", row[3]))
+            kinds.update(((whose, name), words) for name in re.findall(r"\w+", row[1]))
     return kinds
 
 
 def kind_of(event):
     name = event.get("event") or ("range" if event.get("map") else
                                   "test" if event.get("test") else "progress")
-    return event.get("balloon") is not None, name
+    first = next(iter(event.words))
+    return first if first in ("balloon", "app") else "kernel", name
 
 
 def test_every_event_is_documented(boot):
@@ -39,11 +54,13 @@ def test_every_event_is_documented(boot):
         guest.guest.send("stats")
         guest.guest.ask("doctor", event="doctor")
         guest.mem()
+        for app in APPS:
+            guest.run(app)
     page = documented()
-    assert len(page) > 15
+    assert len(page) > 45
     for event in SEEN_EVENTS:
         assert kind_of(event) in page, f"not in docs/events.md: {event}"
-        unknown = set(event.words) - page[kind_of(event)] - {"event", "balloon"}
+        unknown = set(event.words) - page[kind_of(event)] - {"event", kind_of(event)[0]}
         assert not unknown, f"{unknown} not documented: {event}"
 
 

@@ -17,7 +17,7 @@
 #include "boot/efi/memory_map.h"
 #include "boot/efi/paging.h"
 
-/* ---- ELF: a header, two program headers, 16 bytes of code. */
+/* ---- ELF: a header, three program headers, 16 bytes of code. */
 
 struct test_elf {
     uint8_t ident[16];
@@ -29,10 +29,12 @@ struct test_elf {
     struct {
         uint32_t type, flags;
         uint64_t file_at, virt, phys, file_bytes, mem_bytes, align;
-    } segments[2];
+    } segments[3];
     uint8_t code[16];
 };
-_Static_assert(sizeof(struct test_elf) == 64 + 2 * 56 + 16, "as in the file");
+_Static_assert(sizeof(struct test_elf) == 64 + 3 * 56 + 16, "as in the file");
+
+#define PHYS 0x200000
 
 static struct test_elf sound_elf(void)
 {
@@ -43,11 +45,13 @@ static struct test_elf sound_elf(void)
         .entry = KERNEL_VIRT + 4,
         .segments_at = 64,
         .segment_bytes = 56,
-        .segment_count = 2,
+        .segment_count = 3,
         .segments =
             {
-                {1, 5, offsetof(struct test_elf, code), KERNEL_VIRT, 0, 16, 16, 4096},
-                {1, 6, 0, KERNEL_VIRT + 0x1000, 0, 8, 0x800, 4096},
+                {1, 5, offsetof(struct test_elf, code), KERNEL_VIRT, PHYS, 16, 16, 4096},
+                {1, 6, 0, KERNEL_VIRT + 0x2000, PHYS + 0x2000, 8, 0x800, 4096},
+                /* Linked to run elsewhere, between the two in memory. */
+                {1, 4, 4, KERNEL_VIRT + 0x40000000, PHYS + 0x1000, 4, 4, 4096},
             },
     };
 
@@ -72,17 +76,83 @@ static void a_sound_elf_is_copied(void **state)
     struct test_elf elf = sound_elf();
     struct elf_image image;
     const char *why;
-    uint8_t memory[0x1800] = {0};
+    uint8_t memory[0x2800] = {0};
 
     (void)state;
     assert_int_equal(elf_check((const uint8_t *)&elf, sizeof(elf), &image, &why), 0);
-    assert_int_equal(image.size_bytes, 0x1800);
+    assert_int_equal(image.size_bytes, 0x2800);
     assert_int_equal(image.entry, KERNEL_VIRT + 4);
     elf_copy((const uint8_t *)&elf, memory);
     assert_int_equal(memory[0], 0x90);
     assert_int_equal(memory[16], 0);
-    assert_memory_equal(memory + 0x1000, &elf, 8);
-    assert_int_equal(memory[0x1008], 0);
+    assert_memory_equal(memory + 0x2000, &elf, 8);
+    assert_int_equal(memory[0x2008], 0);
+    assert_memory_equal(memory + 0x1000, &elf.ident[4], 4);
+    assert_int_equal(memory[0x1004], 0);
+}
+
+static void only_distances_in_memory_count(void **state)
+{
+    struct test_elf elf = sound_elf();
+    struct elf_image image;
+    const char *why;
+    uint8_t memory[0x2800] = {0};
+
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        elf.segments[i].phys += UINT64_MAX - 0x300000;
+    elf.segments[2].virt = 8;
+    assert_int_equal(elf_check((const uint8_t *)&elf, sizeof(elf), &image, &why), 0);
+    assert_int_equal(image.size_bytes, 0x2800);
+    elf_copy((const uint8_t *)&elf, memory);
+    assert_int_equal(memory[15], 0x90);
+    assert_memory_equal(memory + 0x1000, &elf.ident[4], 4);
+    assert_memory_equal(memory + 0x2000, &elf, 8);
+
+    /* The lowest one need not come first, nor be code; what is no segment to load does not count. */
+    elf = sound_elf();
+    elf.segments[0].phys += 0x3000;
+    elf.segments[0].virt += 0x2000;
+    elf.entry += 0x2000;
+    assert_int_equal(elf_check((const uint8_t *)&elf, sizeof(elf), &image, &why), 0);
+    assert_int_equal(image.size_bytes, 0x2010);
+    elf.segments[2].type = 4; /* a note */
+    elf.segments[0].virt -= 0x1000;
+    elf.entry -= 0x1000;
+    assert_int_equal(elf_check((const uint8_t *)&elf, sizeof(elf), &image, &why), 0);
+    assert_int_equal(image.size_bytes, 0x1010);
+}
+
+static void segments_in_no_place_for_them(void **state)
+{
+    struct test_elf elf = sound_elf();
+
+    (void)state;
+    elf.segments[1].phys =
+        PHYS - 0x1000; /* now the lowest: code would not be where it is mapped */
+    assert_string_equal(why_not(&elf, sizeof(elf)),
+                        "code outside the kernel's address range");
+    elf = sound_elf();
+    elf.segments[0].virt = elf.entry = 0x200000;
+    assert_string_equal(why_not(&elf, sizeof(elf)),
+                        "code outside the kernel's address range");
+    elf = sound_elf();
+    elf.segments[1].phys = PHYS + 65 * MIB;
+    assert_string_equal(why_not(&elf, sizeof(elf)),
+                        "a segment outside the kernel's memory");
+    elf = sound_elf();
+    elf.segments[2].phys = UINT64_MAX;
+    assert_string_equal(why_not(&elf, sizeof(elf)),
+                        "a segment outside the kernel's memory");
+    elf = sound_elf();
+    elf.segments[2].phys = 0; /* far below the others */
+    elf.segments[0].phys = elf.segments[1].phys = 65 * MIB;
+    assert_string_equal(why_not(&elf, sizeof(elf)),
+                        "a segment outside the kernel's memory");
+    elf = sound_elf();
+    for (int i = 0; i < 3; i++)
+        elf.segments[i].type = 4;
+    assert_string_equal(why_not(&elf, sizeof(elf)), "the entry is not in its code");
 }
 
 static void broken_elfs_are_refused(void **state)
@@ -107,18 +177,14 @@ static void broken_elfs_are_refused(void **state)
     elf.segments[0].file_at = UINT64_MAX - 7;
     assert_string_equal(why_not(&elf, sizeof(elf)), "a segment reaches beyond the file");
     elf = sound_elf();
-    elf.segments[1].virt = 0x200000;
-    assert_string_equal(why_not(&elf, sizeof(elf)),
-                        "a segment outside the kernel's address range");
-    elf = sound_elf();
     elf.segments[1].mem_bytes = UINT64_MAX;
     assert_string_equal(why_not(&elf, sizeof(elf)),
-                        "a segment outside the kernel's address range");
+                        "a segment outside the kernel's memory");
     elf = sound_elf();
     elf.segments[0].file_bytes = 32;
     elf.segments[0].file_at = 0;
     assert_string_equal(why_not(&elf, sizeof(elf)),
-                        "a segment outside the kernel's address range");
+                        "a segment outside the kernel's memory");
     elf = sound_elf();
     elf.segment_count = 0;
     assert_string_equal(why_not(&elf, sizeof(elf)), "program headers outside the file");
@@ -126,16 +192,12 @@ static void broken_elfs_are_refused(void **state)
     elf.segment_bytes = 64;
     assert_string_equal(why_not(&elf, sizeof(elf)), "program headers outside the file");
     elf = sound_elf();
-    elf.segments[1].virt = KERNEL_VIRT + 65 * MIB;
-    assert_string_equal(why_not(&elf, sizeof(elf)),
-                        "a segment outside the kernel's address range");
-    elf = sound_elf();
     elf.entry = KERNEL_VIRT;
     assert_string_equal(why_not(&elf, sizeof(elf)), "accepted");
     elf.entry = KERNEL_VIRT + 16; /* just behind the code */
     assert_string_equal(why_not(&elf, sizeof(elf)), "the entry is not in its code");
     elf = sound_elf();
-    elf.entry = KERNEL_VIRT + 0x1000; /* data */
+    elf.entry = KERNEL_VIRT + 0x2000; /* data */
     assert_string_equal(why_not(&elf, sizeof(elf)), "the entry is not in its code");
 }
 
@@ -322,6 +384,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_sound_elf_is_copied),
+        cmocka_unit_test(only_distances_in_memory_count),
+        cmocka_unit_test(segments_in_no_place_for_them),
         cmocka_unit_test(broken_elfs_are_refused),
         cmocka_unit_test(load_options),
         cmocka_unit_test(types_merge_and_the_kernel_is_cut_out),
