@@ -88,3 +88,31 @@ OOM = Case("oom", memory=128 * MIB, device="virtio-balloon-pci,deflate-on-oom=on
 FILLED_1G = Case("bottom-1G", memory=GIB)
 SPARSE_64G = Case("bottom-64G", memory=64 * GIB)
 START = (Case("start-256M", memory=256 * MIB), Case("start-64G", memory=64 * GIB))
+
+# All workloads, and some in another way.
+WORKLOADS = (
+    "hello one two",
+    "touch --size=60% --pattern=zipf --seconds=1500ms",
+    "churn --live=60% --seconds=1500ms",
+    "cache --seconds=1500ms",
+    "stream --size=30% --seconds=1s",
+    "ftq --seconds=1s",
+    "frag --percent=60",
+    "leak --hold=300ms",
+    "trace --builtin=vector --seconds=1s",
+)
+MORE_WORKLOADS = (
+    "touch --size=40% --frames --pattern=sequential --seconds=1s",
+    "churn --live=50% --sizes=fixed:100 --life=fifo --seconds=1s",
+    "trace --builtin=sawtooth --seconds=1s",
+)
+# While the balloon moves: (case, commands).
+APP_WALKS = (
+    (Case("apps-q35", memory=256 * MIB), WORKLOADS + MORE_WORKLOADS),
+    (Case("apps-pc", machine="pc", cpu="qemu64", memory=192 * MIB), WORKLOADS[:4]),
+    (Case("apps-efi", boot="efi", memory=256 * MIB), WORKLOADS),
+    (Case("apps-microvm", machine="microvm,acpi=off", memory=64 * MIB, balloon=False), WORKLOADS[:4]),
+)
+APPS = Case("apps", memory=256 * MIB)
+APPS_FILLED = Case("apps-filled", memory=640 * MIB)
+APPS_OOM = Case("apps-oom", memory=128 * MIB, device="virtio-balloon-pci,deflate-on-oom=on")
