@@ -263,7 +263,8 @@ void app_memory_watch(void)
 
     pmm_stats(memory_pmm(), &pmm);
     uint64_t has = pmm.free_frames + app->volatile_frames;
-    uint64_t available = has > app->promised ? (has - app->promised) * FRAME_SIZE : 0;
+    uint64_t promised = appmem_promised(&state.mem);
+    uint64_t available = has > promised ? (has - promised) * FRAME_SIZE : 0;
 
     pressure_update(&state.pressure, available, clock_ns());
     if (state.pressure.level != state.told)

@@ -19,6 +19,15 @@ static struct {
     int64_t accounted_frames;
 } state;
 
+static bool has_block(bool touched_only)
+{
+    struct pmm_stats pmm;
+
+    pmm_stats(state.pmm, &pmm);
+    return pmm.free_blocks_touched > 0 ||
+           (!touched_only && pmm.free_blocks_untouched > 0);
+}
+
 static int run_take(void *ctx, unsigned order, struct run_want want, pfn_t *out,
                     enum run_state *run_state)
 {
@@ -30,6 +39,9 @@ static int run_take(void *ctx, unsigned order, struct run_want want, pfn_t *out,
     struct pmm_run run;
 
     (void)ctx;
+    /* Dropping caches for a block that there is not would be in vain. */
+    if (order == BLOCK_ORDER && !has_block(want.touched_only))
+        return -ENOMEM;
     if (!reclaim_for_balloon(app_memory(), UINT64_C(1) << order))
         return -ENOMEM;
     int err = pmm_take(state.pmm, pmm_want, &run);
@@ -129,7 +141,7 @@ void hal_mem_stats(struct mem_stats *out)
         .reserve_bytes = pmm.reserve_frames << FRAME_SHIFT,
     };
     uint64_t has = out->free_bytes + out->cache_bytes;
-    uint64_t kept = out->reserve_bytes + (app->promised << FRAME_SHIFT);
+    uint64_t kept = out->reserve_bytes + (appmem_promised(app_memory()) << FRAME_SHIFT);
     out->available_bytes = has > kept ? has - kept : 0;
 }
 

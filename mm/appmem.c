@@ -50,6 +50,11 @@ uint64_t appmem_held(const struct appmem *mem)
     return mem->stats.resident + joining;
 }
 
+uint64_t appmem_promised(const struct appmem *mem)
+{
+    return mem->stats.promised + mem->tables;
+}
+
 uint64_t appmem_spare(const struct appmem *mem)
 {
     uint64_t has = appmem_free_frames(mem) + mem->stats.volatile_frames;

@@ -119,8 +119,8 @@ int appmem_reserve(struct appmem *mem, uint64_t start, uint64_t size);
 /* The same for memory that can be done without: -ENOMEM where something would have to be reclaimed for it. */
 int appmem_reserve_spare(struct appmem *mem, uint64_t start, uint64_t size);
 
-/* Make both ends of a part of one region borders between leaves: then unmapping or releasing it, in pieces
- * from its start on, does not fail. 0, -EINVAL, -ENOMEM. */
+/* Make both ends of a part of one region borders between leaves: then only the first of unmapping or releasing
+ * it in pieces, from its start on, can fail. 0, -EINVAL, -ENOMEM. */
 int appmem_cut(struct appmem *mem, uint64_t start, uint64_t size);
 
 /* Unmap everything; or, so that other tasks need not wait, up to a block of it: false when nothing is
@@ -146,6 +146,9 @@ int appmem_copy_out(struct appmem *mem, uint64_t to, const void *from, size_t le
 
 /* Frames taken for the app: resident, or on their way into a block. */
 uint64_t appmem_held(const struct appmem *mem);
+
+/* Frames that are spoken for: promised, and the tables these will take. */
+uint64_t appmem_promised(const struct appmem *mem);
 
 /* Frames that could still be mapped: free and volatile, less promises, the minimum, and the page tables
  * they take. */

@@ -83,12 +83,6 @@ static inline uint64_t appmem_tables(const struct appmem_region *region)
                             region->flags & APPMEM_SPARSE ? owed : region->reserved);
 }
 
-/* Frames that are spoken for. */
-static inline uint64_t appmem_promised(const struct appmem *mem)
-{
-    return mem->stats.promised + mem->tables;
-}
-
 /* appmem.c: change a region's figures; the sums follow. */
 void appmem_count(struct appmem *mem, struct appmem_region *region, uint64_t resident,
                   uint64_t reserved);

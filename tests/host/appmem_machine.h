@@ -235,7 +235,7 @@ static inline bool rig_go_on(void *ctx)
 
     if (rig->meanwhile)
         rig->meanwhile(rig);
-    rig->has_given_up = ++rig->pauses == rig->give_up_at;
+    rig->has_given_up = ++rig->pauses >= rig->give_up_at && rig->give_up_at != 0;
     return !rig->has_given_up;
 }
 

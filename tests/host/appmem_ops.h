@@ -94,10 +94,12 @@ static void map_some(void)
         touch_some(r);
 }
 
+/* In vain, when the app is stopped meanwhile. */
 static void map_blocks(void)
 {
     rig->give_up_at = below(8) == 0 ? rig->pauses + below(8) : 0;
     model_map(&model, (1 + below(2)) * BLOCK_SIZE, APPMEM_BLOCKS);
+    rig->give_up_at = 0;
 }
 
 static void touch(void)

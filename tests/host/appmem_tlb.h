@@ -12,7 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define TLB_WINDOW (256 * MIB)
+#define TLB_WINDOW (512 * MIB)
 #define TLB_PAGES  (TLB_WINDOW / FRAME_SIZE)
 
 static struct {

@@ -226,15 +226,13 @@ static void a_step_looks_at_so_many_blocks(void **state)
 static void no_join_begins_in_a_round_of_compaction(void **state)
 {
     struct rig *rig = rig_begin(RAM, RESERVE);
-    uint64_t start = rig_map_pages(rig, 4 * MIB), at;
+    uint64_t start = rig_map_pages(rig, 2 * MIB),
+             holes = rig_map(rig, 6 * MIB, APPMEM_FRAMES);
 
     (void)state;
-    for (at = start + 2 * MIB; at < start + 4 * MIB; at += 2 * FRAME_SIZE)
+    rig_fill(rig, holes, 6 * MIB);
+    for (uint64_t at = holes; at < holes + 6 * MIB; at += 2 * FRAME_SIZE)
         assert_int_equal(appmem_release(&rig->mem, at, FRAME_SIZE), 0);
-    at = rig_map(rig, 1 * MIB, APPMEM_FRAMES);
-    rig_fill(rig, at, 1 * MIB);
-    for (uint64_t page = at; page < at + 1 * MIB; page += 2 * FRAME_SIZE)
-        assert_int_equal(appmem_release(&rig->mem, page, FRAME_SIZE), 0);
     assert_true(compact_step(&rig->mem, 0));
     join_all(rig);
     assert_int_equal(rig->mem.stats.joins, 0);
