@@ -18,6 +18,7 @@ BLOCK = 2 * MIB
 LOW = 24 * MIB  # of a walk: what reserve, kernel and firmware keep is less
 STEP_S = (0.05, 0.1)  # between two targets of a walk
 STOP_MS = 100
+APP_DATA = 0xFFFFFFFFC0000000  # linker.ld
 
 
 @pytest.fixture
@@ -379,3 +380,14 @@ def test_an_app_that_cannot_be(build, tmp_path, name, text, says):
     made = subprocess.run(["make", "-C", ROOT, "SETUP=0", f"O={tmp_path}/out", f"APP={tmp_path}/{name}"],
                           capture_output=True, text=True)
     assert made.returncode != 0 and re.search(re.escape(says), made.stderr), made.stderr
+
+
+def test_an_app_that_does_not_run_costs_read_only_pages(build):
+    """Static data of apps is in the image as a read-only template, and what they find zeroed not at all."""
+    text = subprocess.run(["readelf", "-lW", build / "aerostat.elf"], check=True, capture_output=True,
+                          text=True).stdout
+    rows = re.findall(r"^  LOAD +0x\w+ 0x(\w+) 0x\w+ 0x(\w+) 0x(\w+) (...) ", text, re.M)
+    at_apps = [row for row in rows if int(row[0], 16) >= APP_DATA]
+    assert len(rows) > 3 and len(at_apps) == 1, text
+    _, in_file, in_memory, rights = at_apps[0]
+    assert (in_file, rights.strip()) == (in_memory, "R") and int(in_memory, 16) > 0
