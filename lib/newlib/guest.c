@@ -70,14 +70,22 @@ void *guest_purgeable(size_t size)
     return map(size, APP_MAP_PURGEABLE);
 }
 
+/* As guest_map() does it: what was asked for can be given back by the same size. */
+static uint64_t whole_pages(size_t size)
+{
+    return (size + GUEST_PAGE_BYTES - 1) & ~(GUEST_PAGE_BYTES - 1);
+}
+
 int guest_unmap(void *start, size_t size)
 {
-    return (int)call_result(app_call(APP_CALL_UNMAP, (uint64_t)start, size, 0));
+    return (int)call_result(
+        app_call(APP_CALL_UNMAP, (uint64_t)start, whole_pages(size), 0));
 }
 
 int guest_release(void *start, size_t size)
 {
-    return (int)call_result(app_call(APP_CALL_RELEASE, (uint64_t)start, size, 0));
+    return (int)call_result(
+        app_call(APP_CALL_RELEASE, (uint64_t)start, whole_pages(size), 0));
 }
 
 int guest_volatile(void *start)
