@@ -91,7 +91,8 @@ struct appmem {
     struct appmem_regions regions;
     struct list volatiles; /* regions by lru: the oldest mark first */
     struct appmem_stats stats;
-    uint64_t tables; /* frames that promised pages may need for page tables */
+    uint64_t tables;     /* frames that promised pages may need for page tables */
+    uint64_t reclaim_ns; /* when the allocation under way began to reclaim */
     struct compact compact;
     struct join join;
     uint64_t join_next; /* where appmem_join_step() looks next */

@@ -6,6 +6,10 @@
 #include "mm/appmem_internal.h"
 #include "mm/compact.h"
 
+/* A host that gives memory back by drops must not hold the guest up for longer: about as long as one call of
+ * the balloon may wait. */
+#define ASK_FOR_NS (5 * NS_PER_S)
+
 /* What is missing to `frames`. */
 static uint64_t short_of(uint64_t frames, uint64_t has)
 {
@@ -20,14 +24,17 @@ static bool ask_balloon(struct appmem *mem, uint64_t frames)
 
     if (config->ballooned && config->ballooned(config->ctx) < frames)
         return false;
-    mem->config.pressure->oom_calls++;
-    return mem->config.oom(mem->config.ctx, frames) > 0;
+    if (appmem_now(mem) - mem->reclaim_ns >= ASK_FOR_NS)
+        return false;
+    config->pressure->oom_calls++;
+    return config->oom(config->ctx, frames) > 0;
 }
 
 /* One stall, whatever has to be done for an allocation. The block of a half-done join is nobody's need. */
 static void begin(struct appmem *mem)
 {
-    pressure_stall_begin(mem->config.pressure, appmem_now(mem));
+    mem->reclaim_ns = appmem_now(mem);
+    pressure_stall_begin(mem->config.pressure, mem->reclaim_ns);
     appmem_join_stop(mem);
 }
 

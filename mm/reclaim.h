@@ -12,6 +12,8 @@
 
 #include "mm/appmem.h"
 
+/* Each asks the balloon for a few seconds at most, however slowly its host answers, then gives up. */
+
 /* Room for a promise of `frames`, tables included. Volatile regions need not be dropped yet for that. 0 or -ENOMEM. */
 int reclaim_promise(struct appmem *mem, uint64_t frames);
 

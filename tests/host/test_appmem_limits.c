@@ -79,6 +79,37 @@ static void what_can_be_done_without_is_not_reclaimed_for(void **state)
     rig_finish(rig);
 }
 
+/* 256 frames each time, after nearly all the time that it may wait. */
+static uint64_t slow_oom(void *ctx, uint64_t frames)
+{
+    struct rig *rig = ctx;
+
+    (void)frames;
+    rig->oom_calls++;
+    rig->now += 4 * NS_PER_S;
+    rig_deflate(rig, 256);
+    return 256;
+}
+
+static void a_host_that_gives_by_drops_does_not_hold_up_for_long(void **state)
+{
+    struct rig *rig = rig_begin(RAM, RESERVE);
+    uint64_t start, begin = rig->now;
+
+    (void)state;
+    assert_int_equal(rig_inflate(rig, 3000), 3000);
+    rig->may_deflate = true;
+    rig->mem.config.oom = slow_oom;
+    uint64_t size = (appmem_available(&rig->mem) + 2500) * FRAME_SIZE;
+    assert_int_equal(appmem_map(&rig->mem, size, 0, &start), -ENOMEM);
+    assert_in_range(rig->now - begin, NS_PER_S, 10 * NS_PER_S);
+    assert_int_equal(rig->oom_calls, 2);
+    assert_int_equal(rig->pressure.refusals, 1);
+    /* The next one has its own time. */
+    assert_int_equal(reclaim_promise(&rig->mem, appmem_available(&rig->mem) + 100), 0);
+    rig_finish(rig);
+}
+
 static unsigned turns_left;
 
 static bool go_on(void *ctx)
@@ -114,6 +145,7 @@ int main(void)
         cmocka_unit_test(regions_without_end_break_no_promise),
         cmocka_unit_test(a_hopeless_request_does_not_empty_the_balloon),
         cmocka_unit_test(what_can_be_done_without_is_not_reclaimed_for),
+        cmocka_unit_test(a_host_that_gives_by_drops_does_not_hold_up_for_long),
         cmocka_unit_test(a_long_request_for_blocks_can_be_given_up),
     };
 
