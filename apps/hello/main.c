@@ -1,29 +1,40 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* The first app to run and to read: shows that C works here, and what there is of memory. */
-#include "guest.h"
-
+#include <guest.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "pi.h"
+#include "workload/options.h"
+
 #define PIECES 1000
 
-static const char usage[] =
-    "hello: says hello, computes, allocates, and tells what memory there is\n"
-    "  run hello [WORD...]    the words come back, numbers among them with their square root\n";
+static uint64_t points, seed; /* options */
 
-static void print_words(int argc, char **argv)
+static int parse(int argc, char **argv)
 {
-    for (int i = 1; i < argc; i++) {
-        char *end;
-        double number = strtod(argv[i], &end);
+    const struct option table[] = {
+        OPTION_NUMBER("points", &points, "100000", "darts to throw for pi",
+                      .max = UINT32_MAX),
+        OPTION_NUMBER("seed", &seed, "1", "the same seed, the same darts"),
+    };
+    const struct options all = {"hello",
+                                "says hello, computes, allocates, looks at memory", table,
+                                sizeof(table) / sizeof(table[0])};
 
-        if (end != argv[i] && *end == '\0' && number >= 0)
-            printf("  %s, whose square root is %.6g\n", argv[i], sqrt(number));
-        else
-            printf("  %s\n", argv[i]);
-    }
+    return options_parse(&all, argc, argv);
+}
+
+static void throw_darts(void)
+{
+    uint64_t inside = pi_throw(points, seed);
+
+    printf("pi:       %.10f, by %llu darts %.6f\n", 4 * atan(1),
+           (unsigned long long)points, pi_estimate(inside, points));
+    guest_event("event=hello points=%llu inside=%llu", (unsigned long long)points,
+                (unsigned long long)inside);
 }
 
 /* Pieces of 1 to 64 KiB, each written to. Returns how many KiB there was memory for. */
@@ -65,16 +76,13 @@ static void print_memory(void)
 
 int main(int argc, char **argv)
 {
-    if (argc > 1 && strcmp(argv[1], "--help") == 0) {
-        fputs(usage, stdout);
-        return 0;
-    }
-    printf("Hello from %s, %.3f s after boot. Pi is about %.10f.\n", argv[0],
-           (double)guest_ns() / 1e9, 4 * atan(1));
-    if (argc > 1)
-        print_words(argc, argv);
+    int code = parse(argc, argv);
+
+    if (code != OPTIONS_RUN)
+        return code;
+    printf("Hello from %s, %.3f s after boot.\n", argv[0], (double)guest_ns() / 1e9);
+    throw_darts();
     printf("malloc:   %zu KiB written and freed\n", allocate_and_free());
     print_memory();
-    guest_event("event=hello words=%d", argc - 1);
     return 0;
 }

@@ -91,7 +91,7 @@ START = (Case("start-256M", memory=256 * MIB), Case("start-64G", memory=64 * GIB
 
 # All workloads, and some in another way.
 WORKLOADS = (
-    "hello one two",
+    "hello --points=20000 --seed=7",
     "touch --size=60% --pattern=zipf --seconds=1500ms",
     "churn --live=60% --seconds=1500ms",
     "cache --seconds=1500ms",

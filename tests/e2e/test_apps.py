@@ -229,6 +229,36 @@ def test_a_swinging_level_is_told_ten_times_a_second(boot_test_image):
         assert 2 <= len(guest.events(since, event="pressure")) <= end.number("wall_ns") / 100e6 + 3
 
 
+def test_the_balloon_lives_on_after_crashes(boot_test_image):
+    with boot_test_image(BALLOON) as guest:
+        for kind, by in (("null", "fault"), ("stack-overflow", "fault"), ("full-stack", "fault"),
+                         ("assert", "abort"), ("sparse-oom", "no-memory")):
+            end = guest.guest.ask(f"run crash {kind}", event="app_exit")
+            assert end.get("by") == by
+            guest.go_to(64 * MIB)
+            guest.check_size()
+            guest.go_to(BALLOON.memory)
+        assert guest.mem("mem check").number("app") == 0
+
+
+TRACE = ("# by hand", "a 1 64K", "a 2 1M", "t 1", "r 1 200K", "t 1", "f 2", "a 2 100", "f 1", "w 1000", "end")
+
+
+def test_a_trace_comes_through_the_console(boot):
+    with boot(BALLOON) as guest:
+        for lines, code in ((TRACE, 0), ((*TRACE[:5], "f 99", "end"), 2)):
+            since = guest.guest.seen
+            guest.guest.ask("run trace --stdin", event="app_start")
+            for line in lines:
+                guest.guest.send("<" + line)
+            end = guest.guest.wait_for(lambda e: e.has(event="app_exit"), 10, since)
+            assert (end.get("by"), end.number("code")) == ("exit", code), end
+            if code == 0:
+                done, = guest.events(since, event="trace_done")
+                assert (done.number("ops"), done.number("live"), done.number("refused")) == (9, 100, 0), done
+                assert (1 << 20) + (200 << 10) <= done.number("peak") < 2 << 20, done
+
+
 def test_lines_reach_stdin(boot_test_image):
     with boot_test_image(BALLOON) as guest:
         assert guest.guest.ask("<nobody", event="error").get("command") == "input"
@@ -247,11 +277,11 @@ def test_lines_reach_stdin(boot_test_image):
 
 
 def test_an_app_from_the_settings(boot):
-    case = Case("app", config='app="hello one two" run="mem"')
+    case = Case("app", config='app="hello --points=1000 --seed=7" run="mem"')
     with boot(case) as guest:
         end = guest.guest.wait_for(lambda e: e.has(event="app_exit"), 10)
         assert (end.get("app"), end.get("by"), end.get("code")) == ("hello", "exit", "0")
-        assert guest.events(app="hello", event="hello")[0].number("words") == 2
+        assert guest.events(app="hello", event="hello")[0].number("points") == 1000
         assert len(guest.events(event="mem")) == 1
     with boot(Case("app", config="app=nobody")) as guest:
         error = guest.guest.wait_for(lambda e: e.has(event="error"), 5)
@@ -336,7 +366,7 @@ OUTSIDER = """
 int main(int argc, char **argv)
 {
     printf("%s says %.3f\\n", argv[0], sqrt(OWN));
-    guest_event("event=hello words=%d", argc + 40);
+    guest_event("event=hello points=%d", argc + 40);
     return OWN;
 }
 """
@@ -366,7 +396,7 @@ def test_an_app_from_outside_the_tree(boot, build, tmp_path):
     assert made.returncode == 0, made.stdout + made.stderr
     with boot(Case("outside"), image=str(out / "aerostat.elf")) as guest:
         guest.run("my_own-app2 x", code=9)
-        assert guest.events(app="my_own-app2", event="hello")[0].number("words") == 42
+        assert guest.events(app="my_own-app2", event="hello")[0].number("points") == 42
         guest.run("hello")
 
 
