@@ -4,24 +4,9 @@
  * numbers. The names are the compiler's. Its own library is of no use here: it is built for programs with
  * a red zone below the stack, which interrupts of this machine overwrite.
  */
-#include <complex.h>
+#include "lib/newlib/compiler.h"
+
 #include <math.h>
-#include <stdint.h>
-
-typedef __int128 int128;
-typedef unsigned __int128 uint128;
-
-int __popcountdi2(uint64_t bits);
-uint128 __udivmodti4(uint128 a, uint128 b, uint128 *rest);
-uint128 __udivti3(uint128 a, uint128 b);
-uint128 __umodti3(uint128 a, uint128 b);
-int128 __divmodti4(int128 a, int128 b, int128 *rest);
-int128 __divti3(int128 a, int128 b);
-int128 __modti3(int128 a, int128 b);
-double complex __muldc3(double a, double b, double c, double d);
-double complex __divdc3(double a, double b, double c, double d);
-float complex __mulsc3(float a, float b, float c, float d);
-float complex __divsc3(float a, float b, float c, float d);
 
 /* Sums of neighbours in fields of growing size. */
 int __popcountdi2(uint64_t bits)

@@ -9,21 +9,9 @@
 
 #include <cmocka.h>
 
-#include <complex.h>
 #include <math.h>
 
-typedef __int128 int128;
-typedef unsigned __int128 uint128;
-
-int __popcountdi2(uint64_t bits);
-uint128 __udivmodti4(uint128 a, uint128 b, uint128 *rest);
-uint128 __udivti3(uint128 a, uint128 b);
-uint128 __umodti3(uint128 a, uint128 b);
-int128 __divti3(int128 a, int128 b);
-int128 __modti3(int128 a, int128 b);
-double complex __muldc3(double a, double b, double c, double d);
-double complex __divdc3(double a, double b, double c, double d);
-float complex __divsc3(float a, float b, float c, float d);
+#include "lib/newlib/compiler.h"
 
 static uint64_t random_state;
 
