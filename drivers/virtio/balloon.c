@@ -108,6 +108,7 @@ int virtio_balloon_attach(const struct virtio_transport *transport,
     vb->irq = opts->is_polled ? VB_IRQ_POLLED : VB_IRQ_UNPROVEN;
     balloon_init(&vb->core, hal, rules);
     virtio_init(&vb->dev, transport, hal, "virtio-balloon");
+    virtio_use_vectors(&vb->dev, opts->vectors);
     vb_now(vb);
     int err = vb_start(vb);
     if (err) {
@@ -122,21 +123,51 @@ int virtio_balloon_attach(const struct virtio_transport *transport,
     return 0;
 }
 
+static void note_causes(struct virtio_balloon *vb, uint8_t causes)
+{
+    __atomic_fetch_or(&vb->isr_causes, causes, __ATOMIC_RELAXED);
+    __atomic_store_n(&vb->isr_seen, true, __ATOMIC_RELAXED);
+}
+
 bool virtio_balloon_isr(struct virtio_balloon *vb)
 {
     uint8_t causes = virtio_irq_ack(&vb->dev);
 
-    if (!causes)
-        return false;
-    __atomic_fetch_or(&vb->isr_causes, causes, __ATOMIC_RELAXED);
-    __atomic_store_n(&vb->isr_seen, true, __ATOMIC_RELAXED);
-    return true;
+    if (causes)
+        note_causes(vb, causes);
+    return causes != 0;
+}
+
+void virtio_balloon_irq(struct virtio_balloon *vb, uint8_t causes)
+{
+    causes = virtio_irq_filter(&vb->dev, causes);
+    if (causes)
+        note_causes(vb, causes);
 }
 
 void virtio_balloon_use_polling(struct virtio_balloon *vb)
 {
     vb->irq = VB_IRQ_POLLED;
     vb->hal->wake(vb->hal->ctx);
+}
+
+/* What the ISR byte would say. With MSI-X that register is not used (R-T-16): a change shows in the target
+ * or in the generation, never by a look at the hint id (R-V-53); a request by its buffer. */
+static uint32_t look_for_causes(struct virtio_balloon *vb)
+{
+    const struct virtio_transport *t = vb->dev.transport;
+    const struct vq *stats = vb->vqs[VIRTIO_BALLOON_STATS];
+    uint32_t causes = 0;
+
+    if (!vb->opts.vectors.is_msix)
+        return virtio_irq_ack(&vb->dev);
+    if (stats && vq_has_used(stats) && vb->now_ns >= vb->stats_at_ns)
+        causes |= VIRTIO_ISR_QUEUE;
+    if (vb->state == VIRTIO_BALLOON_LIVE && !vb->is_config_due &&
+        (t->config_generation(t->ctx) != vb->generation ||
+         vb_frames(t->config_read(t->ctx, VB_CONFIG_NUM_PAGES, 4)) != vb->core.wish))
+        causes |= VIRTIO_ISR_CONFIG;
+    return causes;
 }
 
 /* Look for causes ourselves: always when polled, now and then otherwise (R-V-21). */
@@ -150,7 +181,7 @@ static uint32_t poll_causes(struct virtio_balloon *vb)
         vb_wake_by(vb, vb->poll_at_ns);
         return 0;
     }
-    uint32_t causes = virtio_irq_ack(&vb->dev);
+    uint32_t causes = look_for_causes(vb);
 
     if (causes && !vb->had_isr && vb->irq != VB_IRQ_POLLED)
         vb_note_missed_irq(vb);
@@ -186,6 +217,7 @@ static void config_changed(struct virtio_balloon *vb)
         vb_fail(vb, "it asks for a reset or lost its state");
         return;
     }
+    vb->generation = t->config_generation(t->ctx);
     /* R-V-53: the id is read here and nowhere else. */
     if (vb->vqs[VIRTIO_BALLOON_HINT])
         vb->hint_id = t->config_read(t->ctx, VB_CONFIG_HINT_CMD_ID, 4);

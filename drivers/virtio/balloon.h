@@ -59,9 +59,10 @@ enum virtio_balloon_state {
 };
 
 struct virtio_balloon_opts {
-    bool accept_oom;    /* take DEFLATE_ON_OOM when offered, R-V-41 */
-    bool classic_stats; /* statistics of tags 0-9 only, R-V-38 */
-    bool is_polled;     /* nobody will call virtio_balloon_isr() */
+    bool accept_oom;               /* take DEFLATE_ON_OOM when offered, R-V-41 */
+    bool classic_stats;            /* statistics of tags 0-9 only, R-V-38 */
+    bool is_polled;                /* nobody will call virtio_balloon_isr() or _irq() */
+    struct virtio_vectors vectors; /* MSI-X: then _irq() is called, R-T-16 */
     uint64_t poll_interval_ns;
 };
 
@@ -94,7 +95,8 @@ struct virtio_balloon;
  * Take the device over and start: reset, negotiate, queues, DRIVER_OK, actual = 0 (R-V-15). The
  * first step reads the target. `transport` and `hal` outlive the balloon. 0 and *out; -ENOMEM;
  * -ENOTSUP: the device refuses our features or has none of the needed queues; -ETIMEDOUT: it does
- * not reset; -EPROTO: it lies. On failure the device is left reset or FAILED (R-V-16).
+ * not reset; -EPROTO: it lies; -ENOSPC: it does not take the vectors: disable MSI-X and attach without
+ * them. On failure the device is left reset or FAILED (R-V-16).
  */
 int virtio_balloon_attach(const struct virtio_transport *transport,
                           const struct balloon_hal *hal,
@@ -103,6 +105,10 @@ int virtio_balloon_attach(const struct virtio_transport *transport,
 
 /* The device interrupted. Reads and clears the cause; true when there was one. Level isr. */
 bool virtio_balloon_isr(struct virtio_balloon *vb);
+
+/* The same for MSI-X: the vector says what the cause is, enum virtio_isr; both when they share one.
+ * Touches no device. Level isr. */
+void virtio_balloon_irq(struct virtio_balloon *vb, uint8_t causes);
 
 /* No interrupt can be had after all: look for events by timer. */
 void virtio_balloon_use_polling(struct virtio_balloon *vb);

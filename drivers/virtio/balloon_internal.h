@@ -16,6 +16,11 @@
 #define VB_BATCH_FRAMES (VB_BATCH_PAGES / VB_RATIO)
 _Static_assert(VB_RATIO <= VB_BATCH_PAGES && VB_BATCH_FRAMES <= BALLOON_BATCH, "R-V-14");
 
+static inline uint64_t vb_frames(uint64_t pages)
+{
+    return (pages + VB_RATIO - 1) / VB_RATIO;
+}
+
 /* virtio 1.3, 5.5.4. */
 enum vb_config {
     VB_CONFIG_NUM_PAGES = 0,
@@ -98,6 +103,8 @@ struct virtio_balloon {
     uint64_t forgiven_ns; /* of all gaps, see vb_now() */
     uint64_t wake_ns;     /* earliest next step this one asks for */
     uint64_t poll_at_ns;
+    uint32_t
+        generation; /* of the configuration, when its change was last taken notice of */
 
     /* Size as published. */
     uint32_t actual;

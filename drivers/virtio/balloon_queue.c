@@ -124,7 +124,7 @@ static struct balloon_plan next_plan(struct virtio_balloon *vb)
     if (vb->state == VIRTIO_BALLOON_LIVE)
         pages = vb->dev.transport->config_read(vb->dev.transport->ctx,
                                                VB_CONFIG_NUM_PAGES, 4);
-    if (balloon_set_target(&vb->core, ((uint64_t)pages + VB_RATIO - 1) / VB_RATIO))
+    if (balloon_set_target(&vb->core, vb_frames(pages)))
         log_to(&vb->hal->log, LOG_DEBUG, "virtio-balloon: target %llu pages",
                (unsigned long long)pages);
     struct balloon_plan plan = balloon_plan(&vb->core, vb_now(vb));

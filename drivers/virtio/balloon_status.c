@@ -22,7 +22,8 @@ static uint64_t all_errors(const struct virtio_balloon *vb)
     const struct virtio_errors *dev = &vb->dev.errors;
 
     return vb->lost_ring_errors + dev->config_unstable + dev->status_lost +
-           dev->queue_bad_size + dev->queue_refused + dev->early_irq + vb_ring_errors(vb);
+           dev->queue_bad_size + dev->queue_refused + dev->vector_refused +
+           dev->early_irq + vb_ring_errors(vb);
 }
 
 void virtio_balloon_get_status(const struct virtio_balloon *vb,

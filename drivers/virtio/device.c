@@ -23,6 +23,12 @@ void virtio_init(struct virtio_device *dev, const struct virtio_transport *trans
         .name = name, .transport = transport, .hal = hal, .state = VIRTIO_RESETTING};
 }
 
+void virtio_use_vectors(struct virtio_device *dev, struct virtio_vectors vectors)
+{
+    assert(dev->state != VIRTIO_LIVE);
+    dev->vectors = vectors;
+}
+
 static void status_add(struct virtio_device *dev, uint8_t status)
 {
     dev->status = status;
@@ -115,6 +121,38 @@ static int give_up(struct virtio_device *dev)
     return -ENOTSUP;
 }
 
+/* R-T-16: a vector counts when it reads back. Whoever called falls back to another kind of interrupt. */
+static int check_vector(struct virtio_device *dev, uint16_t wanted, uint16_t got)
+{
+    if (got == wanted)
+        return 0;
+    dev->errors.vector_refused++;
+    dev->state = VIRTIO_BROKEN;
+    log_to(&dev->hal->log, LOG_WARN, "virtio: %s does not take vector %u", dev->name,
+           (unsigned)wanted);
+    return -ENOSPC;
+}
+
+static int map_config_vector(struct virtio_device *dev)
+{
+    const struct virtio_transport *t = dev->transport;
+    uint16_t vector = dev->vectors.config;
+
+    if (!dev->vectors.is_msix)
+        return 0;
+    return check_vector(dev, vector, t->config_vector(t->ctx, vector));
+}
+
+static int map_queue_vector(struct virtio_device *dev, uint16_t index)
+{
+    const struct virtio_transport *t = dev->transport;
+    uint16_t vector = dev->vectors.queues;
+
+    if (!dev->vectors.is_msix)
+        return 0;
+    return check_vector(dev, vector, t->queue_vector(t->ctx, index, vector));
+}
+
 int virtio_negotiate(struct virtio_device *dev, const struct virtio_wanted *wanted)
 {
     uint64_t required = wanted->required | dev->transport->required_features;
@@ -139,7 +177,7 @@ int virtio_negotiate(struct virtio_device *dev, const struct virtio_wanted *want
         if (offer_back(dev, features)) {
             dev->features = features;
             dev->state = VIRTIO_NEGOTIATED;
-            return 0;
+            return map_config_vector(dev);
         }
         if (!wanted->fallback || attempt > VIRTIO_MAX_FALLBACKS ||
             !wanted->fallback(wanted->ctx, attempt, dev->offered, &features))
@@ -202,6 +240,9 @@ int virtio_queue_create(struct virtio_device *dev, uint16_t index,
     max = check_size(dev, index, raw);
     if (max == 0)
         return raw == 0 ? -ENODEV : -EPROTO;
+    err = map_queue_vector(dev, index);
+    if (err)
+        return err;
     cfg = queue_config(dev, max, opts);
     err = split_create(&cfg, dev->hal, t, index, &q);
     if (err)
@@ -287,9 +328,14 @@ int virtio_poll_status(struct virtio_device *dev)
 
 uint8_t virtio_irq_ack(struct virtio_device *dev)
 {
+    if (dev->vectors.is_msix)
+        return 0;
     /* Read even when nobody listens: a level-triggered line stays up otherwise. */
-    uint8_t causes = dev->transport->isr_ack(dev->transport->ctx);
+    return virtio_irq_filter(dev, dev->transport->isr_ack(dev->transport->ctx));
+}
 
+uint8_t virtio_irq_filter(struct virtio_device *dev, uint8_t causes)
+{
     if (dev->state == VIRTIO_LIVE || causes == 0)
         return causes;
     dev->errors.early_irq++;

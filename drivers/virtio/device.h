@@ -4,6 +4,7 @@
  * configuration reads, queues. Steps, in this order; after any failure go back to virtio_reset():
  *
  *     virtio_init(&dev, transport, hal, "balloon");
+ *     virtio_use_vectors(&dev, vectors);        // if MSI-X is enabled
  *     virtio_negotiate(&dev, &wanted);          // reset .. FEATURES_OK; dev.features
  *     virtio_queue_create(&dev, 0, &opts, &q);  // each queue; buffers may be added already
  *     virtio_driver_ok(&dev);                   // now doorbells and interrupts count
@@ -16,7 +17,8 @@
  * Ring memory and buffers stay the device's until a reset completed. A device that never completes
  * one keeps them: virtio_fini() then leaves the ring memory allocated and says so (R-T-02).
  *
- * Context: the driver's task, but virtio_irq_ack(), which the ISR may call. No locks.
+ * Context: the driver's task, but virtio_irq_ack() and virtio_irq_filter(), which the ISR may call. No
+ * locks.
  */
 #pragma once
 
@@ -56,6 +58,7 @@ struct virtio_errors {
     uint64_t status_lost;
     uint64_t queue_bad_size; /* size 0 < x that no ring of ours can have, R-H-09 */
     uint64_t queue_refused;  /* the transport could not set a queue up */
+    uint64_t vector_refused; /* a vector did not read back, R-T-16 */
     uint64_t queue_broken;   /* a ring was found broken by virtio_poll_status() */
     uint64_t early_irq;      /* causes before DRIVER_OK: dropped */
 };
@@ -83,6 +86,13 @@ struct virtio_queue_opts {
     uint16_t tables;
 };
 
+/* Entries of the MSI-X table that the device shall use; they may be one and the same (R-T-16). All
+ * zero: MSI-X is not used. */
+struct virtio_vectors {
+    bool is_msix;
+    uint16_t config, queues;
+};
+
 /* Owned by the driver's task. Fields are read-only outside device.c. */
 struct virtio_device {
     const char *name; /* for the log */
@@ -91,6 +101,7 @@ struct virtio_device {
     enum virtio_state state;
     uint8_t status;             /* what we last wrote */
     uint64_t offered, features; /* features: negotiated; 0 before FEATURES_OK */
+    struct virtio_vectors vectors;
     uint64_t reset_deadline_ns;
     struct vq *queues[VIRTIO_MAX_QUEUES]; /* by spec index; NULL: not created */
     struct virtio_errors errors;
@@ -99,6 +110,10 @@ struct virtio_device {
 /* Remember the parts; does not touch the device, of which nothing is assumed (state RESETTING). */
 void virtio_init(struct virtio_device *dev, const struct virtio_transport *transport,
                  const struct balloon_hal *hal, const char *name);
+
+/* From the next virtio_negotiate() on, map these vectors, and use the ISR register no more: the bus
+ * side has enabled MSI-X. Not while the device is live. */
+void virtio_use_vectors(struct virtio_device *dev, struct virtio_vectors vectors);
 
 /* Reset and wait for it, at most VIRTIO_RESET_TIMEOUT. Queues are stopped at once: they give no
  * completions afterwards. 0 or -ETIMEDOUT (state DEAD). */
@@ -109,7 +124,8 @@ int virtio_reset_poll(struct virtio_device *dev);
 
 /* Reset, ACKNOWLEDGE, DRIVER, features, FEATURES_OK, with fallbacks. Queues of a former life must
  * have been freed by virtio_queues_free(). 0 (dev->features); -ETIMEDOUT: no reset; -ENOTSUP: a
- * required bit is missing or every attempt was refused (FAILED was written). */
+ * required bit is missing or every attempt was refused (FAILED was written); -ENOSPC: no vector for
+ * configuration changes (state BROKEN): try without vectors. */
 int virtio_negotiate(struct virtio_device *dev, const struct virtio_wanted *wanted);
 
 static inline bool virtio_has_feature(const struct virtio_device *dev, unsigned bit)
@@ -121,7 +137,8 @@ static inline bool virtio_has_feature(const struct virtio_device *dev, unsigned 
 uint16_t virtio_queue_max(struct virtio_device *dev, uint16_t index);
 
 /* Between FEATURES_OK and DRIVER_OK: allocate the ring and hand it to the device. 0; -ENODEV: no
- * such queue; -ENOMEM; -EPROTO: bad size or refused by the device; -EINVAL: wrong state or index. */
+ * such queue; -ENOMEM; -EPROTO: bad size or refused by the device; -EINVAL: wrong state or index;
+ * -ENOSPC: no vector for the queue (state BROKEN): try without vectors. */
 int virtio_queue_create(struct virtio_device *dev, uint16_t index,
                         const struct virtio_queue_opts *opts, struct vq **out);
 
@@ -139,8 +156,11 @@ void virtio_fini(struct virtio_device *dev);
  * and state BROKEN: reset and start again, with a limit on retries (R-T-07). Cheap (one register). */
 int virtio_poll_status(struct virtio_device *dev);
 
-/* Read and clear the interrupt causes (enum virtio_isr). 0 before DRIVER_OK. ISR or task. */
+/* Read and clear the interrupt causes (enum virtio_isr). 0 before DRIVER_OK, and always while vectors
+ * are used: they tell the cause. ISR or task. */
 uint8_t virtio_irq_ack(struct virtio_device *dev);
+/* `causes` that a vector told, or 0 before DRIVER_OK. Touches no register. ISR or task. */
+uint8_t virtio_irq_filter(struct virtio_device *dev, uint8_t causes);
 
 /* Read `n` consecutive 32-bit configuration words from an aligned offset as one consistent set
  * (R-T-09, R-V-08). 0, or -EIO when the generation never settles (bounded, counted). */

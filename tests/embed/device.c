@@ -144,6 +144,21 @@ static void notify(void *ctx, uint16_t index)
     }
 }
 
+static uint16_t config_vector(void *ctx, uint16_t vector)
+{
+    (void)ctx;
+    (void)vector;
+    return VIRTIO_NO_VECTOR;
+}
+
+static uint16_t queue_vector(void *ctx, uint16_t index, uint16_t vector)
+{
+    (void)ctx;
+    (void)index;
+    (void)vector;
+    return VIRTIO_NO_VECTOR;
+}
+
 static uint8_t isr_ack(void *ctx)
 {
     struct toy_device *toy = ctx;
@@ -173,6 +188,8 @@ void toy_init(struct toy_device *toy, struct firmware *fw)
         .queue_setup = queue_setup,
         .queue_disable = queue_disable,
         .notify = notify,
+        .config_vector = config_vector,
+        .queue_vector = queue_vector,
         .isr_ack = isr_ack,
     };
 }

@@ -135,10 +135,27 @@ static void op_notify(void *ctx, uint16_t index)
     must((f->written & VIRTIO_STATUS_DRIVER_OK) != 0 && f->dev.queues[index]);
 }
 
+/* Taken, most of the time. */
+static uint16_t op_config_vector(void *ctx, uint16_t vector)
+{
+    struct fuzz *f = ctx;
+
+    return take8(&f->in) & 7 ? vector : take16(&f->in);
+}
+
+static uint16_t op_queue_vector(void *ctx, uint16_t index, uint16_t vector)
+{
+    struct fuzz *f = ctx;
+
+    must(index < VIRTIO_MAX_QUEUES && !f->dev.queues[index]);
+    return op_config_vector(f, vector);
+}
+
 static uint8_t op_isr_ack(void *ctx)
 {
     struct fuzz *f = ctx;
 
+    must(!f->dev.vectors.is_msix);
     return take8(&f->in);
 }
 
@@ -180,12 +197,13 @@ static void live(struct fuzz *f)
         must(err == 0 || err == -EIO);
         virtio_config_write32(&f->dev, 4, words[0]);
         virtio_irq_ack(&f->dev);
+        virtio_irq_filter(&f->dev, VIRTIO_ISR_QUEUE);
         err = virtio_poll_status(&f->dev);
         must(err == 0 ? f->dev.state == VIRTIO_LIVE : f->dev.state == VIRTIO_BROKEN);
     }
 }
 
-static void one_life(struct fuzz *f)
+static void one_life(struct fuzz *f, struct virtio_vectors vectors)
 {
     const struct virtio_wanted wanted = {
         .supported = SUPPORTED, .fallback = fallback, .ctx = f};
@@ -194,6 +212,7 @@ static void one_life(struct fuzz *f)
     struct vq *q;
 
     virtio_init(&f->dev, &f->transport, &f->hal.hal, "fuzz");
+    virtio_use_vectors(&f->dev, vectors);
     if (virtio_negotiate(&f->dev, &wanted) == 0) {
         must(f->dev.features & BIT64(VIRTIO_F_VERSION_1));
         for (uint16_t i = 0; i < 5; i++)
@@ -234,12 +253,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .queue_setup = op_queue_setup,
         .queue_disable = op_queue_disable,
         .notify = op_notify,
+        .config_vector = op_config_vector,
+        .queue_vector = op_queue_vector,
         .isr_ack = op_isr_ack,
     };
     f->hal.fail_at = take8(&f->in); /* and the machine may run out of memory */
-    one_life(f);
+    one_life(f, (struct virtio_vectors){0});
     if (f->dev.state != VIRTIO_DEAD)
-        one_life(f);
+        one_life(f, (struct virtio_vectors){.is_msix = true, .queues = 1});
     hal_model_end(&f->hal);
     free(f);
     return 0;

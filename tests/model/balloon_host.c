@@ -206,9 +206,31 @@ int balloon_rig_attach(struct balloon_rig *r)
 
     if (err)
         return err;
+    if (r->opts.vectors.is_msix)
+        rig_enable_msix(&r->v);
     r->v.dev.transport = NULL; /* the balloon brings its own struct virtio_device */
     return virtio_balloon_attach(&r->v.transport.transport, &r->v.hal.hal, &r->opts,
                                  &r->vb);
+}
+
+/* What the machine's interrupt gates would do. */
+static bool deliver_interrupt(struct balloon_rig *r)
+{
+    const struct virtio_vectors *v = &r->opts.vectors;
+    uint64_t fired = r->v.pci.fired;
+    uint8_t causes = 0;
+
+    if (!r->irq_works)
+        return false;
+    if (!v->is_msix)
+        return r->v.model.isr && virtio_balloon_isr(r->vb);
+    r->v.pci.fired = 0;
+    if (fired & BIT64(v->config))
+        causes |= VIRTIO_ISR_CONFIG;
+    if (fired & BIT64(v->queues))
+        causes |= VIRTIO_ISR_QUEUE;
+    virtio_balloon_irq(r->vb, causes);
+    return causes != 0;
 }
 
 /* One event, if one is due until `until_ns`. */
@@ -218,8 +240,7 @@ static bool run_one(struct balloon_rig *r, uint64_t until_ns)
     bool is_due = hal->wakes > 0;
 
     notice_reset(&r->host, &r->v.model);
-    if (r->v.model.isr && r->irq_works)
-        is_due |= virtio_balloon_isr(r->vb);
+    is_due |= deliver_interrupt(r);
     if (!is_due && hal->wake_at_ns <= until_ns) {
         hal->now_ns = hal->now_ns > hal->wake_at_ns ? hal->now_ns : hal->wake_at_ns;
         hal->wake_at_ns = UINT64_MAX;

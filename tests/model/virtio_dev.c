@@ -34,7 +34,11 @@ void virtio_model_complain(struct virtio_model *m, const char *what)
 void virtio_model_init(struct virtio_model *m, uint64_t features, const uint16_t *max,
                        unsigned count)
 {
-    *m = (struct virtio_model){.offered = features, .num_queues = (uint16_t)count};
+    *m = (struct virtio_model){.offered = features,
+                               .num_queues = (uint16_t)count,
+                               .config_vector = VIRTIO_MODEL_NO_VECTOR};
+    for (unsigned i = 0; i < VIRTIO_MODEL_QUEUES; i++)
+        m->queues[i].vector = VIRTIO_MODEL_NO_VECTOR;
     for (unsigned i = 0; i < count; i++)
         m->queues[i].max = m->queues[i].size = max[i];
 }
@@ -48,10 +52,12 @@ static void reset(struct virtio_model *m)
     m->isr = 0;
     m->accepted = 0;
     m->feature_words = 0;
+    m->config_vector = VIRTIO_MODEL_NO_VECTOR;
     for (unsigned i = 0; i < VIRTIO_MODEL_QUEUES; i++)
         m->queues[i] = (struct virtio_model_queue){.max = m->queues[i].max,
                                                    .size = m->queues[i].max,
-                                                   .kicks = m->queues[i].kicks};
+                                                   .kicks = m->queues[i].kicks,
+                                                   .vector = VIRTIO_MODEL_NO_VECTOR};
     m->reset_reads_left = m->lies.reset_polls;
 }
 
@@ -98,10 +104,27 @@ uint8_t virtio_model_status_read(struct virtio_model *m)
     return m->status;
 }
 
+/* ---- interrupts ---- */
+
+static void interrupt(struct virtio_model *m, uint8_t cause, uint16_t vector)
+{
+    if (!m->message || !m->message(m->message_ctx, vector))
+        m->isr |= cause;
+}
+
+uint16_t virtio_model_map_vector(struct virtio_model *m, uint16_t *vector,
+                                 uint16_t wanted, unsigned entries)
+{
+    bool fails = m->lies.vector_fails != 0 && ++m->vectors_mapped >= m->lies.vector_fails;
+
+    *vector = wanted < entries && !fails ? wanted : VIRTIO_MODEL_NO_VECTOR;
+    return *vector;
+}
+
 void virtio_model_need_reset(struct virtio_model *m)
 {
     m->status |= S_NEEDS_RESET;
-    m->isr |= ISR_CONFIG;
+    interrupt(m, ISR_CONFIG, m->config_vector);
 }
 
 /* ---- rings ---- */
@@ -271,7 +294,7 @@ void virtio_model_jump(struct virtio_model *m, uint16_t index, uint16_t by)
     write16(m, q->device + 2, q->used_idx);
     if (wants_interrupt(m, index, old)) {
         q->interrupts++;
-        m->isr |= ISR_QUEUE;
+        interrupt(m, ISR_QUEUE, q->vector);
     }
 }
 
@@ -295,7 +318,7 @@ void virtio_model_set_config(struct virtio_model *m, uint32_t offset, uint32_t v
     memcpy(&m->config[offset], &value, sizeof(value));
     m->generation++;
     if (m->status & S_DRIVER_OK)
-        m->isr |= ISR_CONFIG;
+        interrupt(m, ISR_CONFIG, m->config_vector);
 }
 
 uint32_t virtio_model_config(const struct virtio_model *m, uint32_t offset)

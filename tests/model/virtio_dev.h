@@ -25,13 +25,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VIRTIO_MODEL_QUEUES 8
-#define VIRTIO_MODEL_SEGS   64
-#define VIRTIO_MODEL_CONFIG 64
+#define VIRTIO_MODEL_QUEUES    8
+#define VIRTIO_MODEL_SEGS      64
+#define VIRTIO_MODEL_CONFIG    64
+#define VIRTIO_MODEL_NO_VECTOR 0xFFFF
 
 struct virtio_model_queue {
     uint16_t max, size; /* max 0: absent; size: as the driver set it */
     bool enabled;
+    uint16_t vector;               /* MSI-X; VIRTIO_MODEL_NO_VECTOR: none */
     uint64_t desc, driver, device; /* addresses of the three areas */
     uint16_t last_avail, used_idx;
     unsigned kicks, interrupts; /* doorbells seen; interrupts the driver asked for */
@@ -49,12 +51,16 @@ struct virtio_lies {
     bool size_sticks;        /* queue_size does not take the driver's value */
     bool ok_needs_reset;     /* DRIVER_OK is answered with NEEDS_RESET */
     uint16_t notify_off;     /* queue_notify_off reads as this; 0: the queue's index */
+    /* vectors read back as none from the n-th mapping on, from 1; 0: they all work */
+    unsigned vector_fails;
 };
 
 struct virtio_model {
     uint64_t offered, accepted; /* accepted: as the driver wrote */
     uint64_t insists;           /* FEATURES_OK is refused without these bits */
     uint8_t status, isr, generation;
+    uint16_t config_vector;
+    unsigned vectors_mapped; /* since the beginning */
     uint16_t num_queues;
     struct virtio_model_queue queues[VIRTIO_MODEL_QUEUES];
     uint8_t config[VIRTIO_MODEL_CONFIG];
@@ -68,6 +74,9 @@ struct virtio_model {
     void (*config_written)(void *ctx, struct virtio_model *m, uint32_t offset,
                            unsigned width);
     void *process_ctx; /* of both hooks */
+    /* Send a message; false: MSI-X is not enabled, the ISR byte tells. NULL: there is no MSI-X. */
+    bool (*message)(void *ctx, uint16_t vector);
+    void *message_ctx;
 
     unsigned resets;
     unsigned feature_words; /* bit n: word n was written since the reset */
@@ -120,4 +129,7 @@ void virtio_model_config_write(struct virtio_model *m, uint32_t offset, unsigned
                                uint32_t value);
 uint32_t virtio_model_config_read(const struct virtio_model *m, uint32_t offset,
                                   unsigned width);
+/* Map `wanted` to *vector, where `entries` there are; what reads back. */
+uint16_t virtio_model_map_vector(struct virtio_model *m, uint16_t *vector,
+                                 uint16_t wanted, unsigned entries);
 void virtio_model_complain(struct virtio_model *m, const char *what);

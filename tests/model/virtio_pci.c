@@ -10,6 +10,72 @@
 #define MULTIPLIER 4u
 #define NO_VALUE   UINT32_C(0xFFFFFFFF)
 
+#define MSIX_SIZE   0x1000u
+#define CONTROL     2u
+#define CTRL_ENABLE 0x8000u
+#define CTRL_MASK   0x4000u
+#define ENTRY_WORDS 4u
+
+/* ---- MSI-X ---- */
+
+bool virtio_pci_model_has_msix_on(const struct virtio_pci_model *p)
+{
+    return p->msix_entries != 0 &&
+           (pci_model_get(&p->fn, VPM_CAP_MSIX + CONTROL, 2) & CTRL_ENABLE) != 0;
+}
+
+static bool is_masked(const struct virtio_pci_model *p, unsigned vector)
+{
+    return (pci_model_get(&p->fn, VPM_CAP_MSIX + CONTROL, 2) & CTRL_MASK) != 0 ||
+           (p->msix[vector].word[3] & 1) != 0;
+}
+
+static bool message(void *ctx, uint16_t vector)
+{
+    struct virtio_pci_model *p = ctx;
+
+    if (!virtio_pci_model_has_msix_on(p))
+        return false;
+    if (vector >= p->msix_entries)
+        return true; /* no vector: nobody hears of it */
+    if (is_masked(p, vector))
+        p->pending |= UINT64_C(1) << vector;
+    else
+        p->fired |= UINT64_C(1) << vector;
+    return true;
+}
+
+static uint32_t msix_read(struct virtio_pci_model *p, uint64_t offset, unsigned width)
+{
+    uint64_t word = offset / 4;
+
+    if (width != 4 || offset % 4 != 0)
+        virtio_model_complain(p->dev, "the MSI-X table is read in words");
+    if (offset >= VPM_MSIX_PBA)
+        return (uint32_t)(p->pending >> 32 * (offset / 4 % 2));
+    return word / ENTRY_WORDS < p->msix_entries
+               ? p->msix[word / ENTRY_WORDS].word[word % ENTRY_WORDS]
+               : 0;
+}
+
+static void msix_write(struct virtio_pci_model *p, uint64_t offset, unsigned width,
+                       uint32_t value)
+{
+    uint64_t entry = offset / 16, word = offset / 4 % ENTRY_WORDS;
+
+    if (width != 4 || offset % 4 != 0 || entry >= p->msix_entries) {
+        virtio_model_complain(p->dev, "the MSI-X table is written in words");
+        return;
+    }
+    if (word != 3 && (p->msix[entry].word[3] & 1) == 0)
+        virtio_model_complain(p->dev, "an MSI-X entry was changed while unmasked");
+    p->msix[entry].word[word] = value;
+    if ((p->pending & UINT64_C(1) << entry) != 0 && !is_masked(p, (unsigned)entry)) {
+        p->pending &= ~(UINT64_C(1) << entry);
+        p->fired |= UINT64_C(1) << entry;
+    }
+}
+
 /* ---- common configuration ---- */
 
 struct common_reg {
@@ -46,6 +112,8 @@ static uint32_t queue_read(struct virtio_pci_model *p, uint64_t offset)
         if (lies->queue_size_raw)
             return lies->queue_size_raw;
         return q ? lies->size_sticks ? q->max : q->size : 0;
+    case 0x1A:
+        return q ? q->vector : VIRTIO_MODEL_NO_VECTOR;
     case 0x1C:
         return q && q->enabled && !lies->enable_drops;
     case 0x1E:
@@ -64,6 +132,8 @@ static uint32_t common_read(struct virtio_pci_model *p, uint64_t offset)
         return p->device_feature_select > 1
                    ? 0
                    : (uint32_t)(dev->offered >> 32 * p->device_feature_select);
+    case 0x10:
+        return dev->config_vector;
     case 0x12:
         return dev->num_queues;
     case 0x14:
@@ -110,6 +180,9 @@ static void queue_write(struct virtio_pci_model *p, uint64_t offset, uint32_t va
     case 0x18:
         q->size = (uint16_t)value;
         break;
+    case 0x1A:
+        virtio_model_map_vector(p->dev, &q->vector, (uint16_t)value, p->msix_entries);
+        break;
     case 0x1C:
         enable(p, q, value);
         break;
@@ -149,6 +222,10 @@ static void common_write(struct virtio_pci_model *p, uint64_t offset, uint32_t v
             dev->feature_words |= 1u << p->driver_feature_select;
         }
         break;
+    case 0x10:
+        virtio_model_map_vector(dev, &dev->config_vector, (uint16_t)value,
+                                p->msix_entries);
+        break;
     case 0x14:
         virtio_model_status_write(dev, (uint8_t)value);
         break;
@@ -167,6 +244,8 @@ static uint32_t bar_read(void *ctx, unsigned bar, uint64_t offset, unsigned widt
     struct virtio_pci_model *p = ctx;
     uint32_t isr;
 
+    if (bar == 1)
+        return msix_read(p, offset, width);
     if (bar != 4)
         return NO_VALUE;
     switch (offset / AREA_SIZE) {
@@ -175,6 +254,8 @@ static uint32_t bar_read(void *ctx, unsigned bar, uint64_t offset, unsigned widt
             virtio_model_complain(p->dev, "common register read with a wrong width");
         return common_read(p, offset);
     case 1: /* reading acknowledges */
+        if (virtio_pci_model_has_msix_on(p))
+            virtio_model_complain(p->dev, "the ISR is read with MSI-X on");
         isr = p->dev->isr;
         p->dev->isr = 0;
         return isr;
@@ -190,6 +271,8 @@ static void bar_write(void *ctx, unsigned bar, uint64_t offset, unsigned width,
 {
     struct virtio_pci_model *p = ctx;
 
+    if (bar == 1)
+        msix_write(p, offset, width, value);
     if (bar != 4)
         return;
     switch (offset / AREA_SIZE) {
@@ -255,4 +338,21 @@ void virtio_pci_model_init(struct virtio_pci_model *p, struct virtio_model *dev,
     add_cap(fn, VPM_CAP_DEVICE, VPM_CAP_ISR, 4, 2);
     add_cap(fn, VPM_CAP_ISR, VPM_CAP_COMMON, 3, 1);
     add_cap(fn, VPM_CAP_COMMON, 0, 1, 0);
+}
+
+void virtio_pci_model_add_msix(struct virtio_pci_model *p, unsigned entries)
+{
+    struct pci_model_fn *fn = &p->fn;
+
+    p->msix_entries = entries;
+    for (unsigned i = 0; i < entries; i++)
+        p->msix[i].word[3] = 1;
+    p->dev->message = message;
+    p->dev->message_ctx = p;
+    pci_model_set(fn, 0x14, 4, (uint32_t)VIRTIO_PCI_MSIX_ADDR);
+    fn->bar_size[1] = MSIX_SIZE;
+    pci_model_set(fn, VPM_CAP_COMMON + 1, 1, VPM_CAP_MSIX);
+    pci_model_set(fn, VPM_CAP_MSIX, 4, 0x11 | (entries - 1) << 16);
+    pci_model_set(fn, VPM_CAP_MSIX + 4, 4, 1);
+    pci_model_set(fn, VPM_CAP_MSIX + 8, 4, VPM_MSIX_PBA | 1);
 }

@@ -46,6 +46,13 @@ int rig_open(struct virtio_rig *r)
     return err;
 }
 
+void rig_enable_msix(struct virtio_rig *r)
+{
+    for (unsigned i = 0; i < r->pci.msix_entries; i++)
+        r->pci.msix[i].word[3] = 0;
+    pci_model_set(&r->pci.fn, VPM_CAP_MSIX + 2, 2, 0x8000 | (r->pci.msix_entries - 1));
+}
+
 int rig_negotiate(struct virtio_rig *r, uint64_t features, unsigned queues,
                   const struct virtio_queue_opts *opts)
 {

@@ -30,6 +30,8 @@ struct virtio_rig {
 void rig_init(struct virtio_rig *r, uint64_t features);
 /* Scan, open, virtio_init(). 0 or the error of pci_modern_open(). */
 int rig_open(struct virtio_rig *r);
+/* Enable MSI-X and unmask its entries, as the owner of interrupts does; after rig_open(). */
+void rig_enable_msix(struct virtio_rig *r);
 /* Negotiate `features` and create `queues` queues with `opts`; 0 or the first error. */
 int rig_negotiate(struct virtio_rig *r, uint64_t features, unsigned queues,
                   const struct virtio_queue_opts *opts);

@@ -36,11 +36,13 @@ enum common_reg {
     REG_DEVICE_FEATURE = 0x04,
     REG_DRIVER_FEATURE_SELECT = 0x08,
     REG_DRIVER_FEATURE = 0x0C,
+    REG_CONFIG_VECTOR = 0x10,
     REG_NUM_QUEUES = 0x12,
     REG_STATUS = 0x14,
     REG_GENERATION = 0x15,
     REG_QUEUE_SELECT = 0x16,
     REG_QUEUE_SIZE = 0x18,
+    REG_QUEUE_VECTOR = 0x1A,
     REG_QUEUE_ENABLE = 0x1C,
     REG_QUEUE_NOTIFY_OFF = 0x1E,
     REG_QUEUE_DESC = 0x20,
@@ -223,6 +225,23 @@ static void op_notify(void *ctx, uint16_t index)
         reg_write16(&pm->notify, pm->doorbell[index], index);
 }
 
+static uint16_t op_config_vector(void *ctx, uint16_t vector)
+{
+    struct pci_modern *pm = ctx;
+
+    reg_write16(&pm->common, REG_CONFIG_VECTOR, vector);
+    return (uint16_t)reg_read16(&pm->common, REG_CONFIG_VECTOR);
+}
+
+static uint16_t op_queue_vector(void *ctx, uint16_t index, uint16_t vector)
+{
+    struct pci_modern *pm = ctx;
+
+    reg_write16(&pm->common, REG_QUEUE_SELECT, index);
+    reg_write16(&pm->common, REG_QUEUE_VECTOR, vector);
+    return (uint16_t)reg_read16(&pm->common, REG_QUEUE_VECTOR);
+}
+
 static uint8_t op_isr_ack(void *ctx)
 {
     struct pci_modern *pm = ctx;
@@ -246,6 +265,8 @@ static const struct virtio_transport operations = {
     .queue_setup = op_queue_setup,
     .queue_disable = op_queue_disable,
     .notify = op_notify,
+    .config_vector = op_config_vector,
+    .queue_vector = op_queue_vector,
     .isr_ack = op_isr_ack,
 };
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * virtio over PCI, modern interface, virtio 1.3, 4.1 (R-T-10..14): finds the capabilities, checks
- * them (R-H-08), maps the windows, and offers a struct virtio_transport. INTx or polling; MSI-X is
- * not used. One object per device, owned by the driver's task.
+ * them (R-H-08), maps the windows, and offers a struct virtio_transport. It starts with INTx; MSI-X is
+ * enabled between open and the driver's start by whoever owns interrupts (drivers/bus/msix.h). One
+ * object per device, owned by the driver's task.
  *
  *     struct pci_modern pm;
  *     pci_modern_open(&pm, &pci_dev);       // 0: pm.transport works

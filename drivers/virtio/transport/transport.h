@@ -29,6 +29,9 @@ enum virtio_isr {
     VIRTIO_ISR_CONFIG = 2,
 };
 
+/* Reads back where a device has no vector for an event, or has no vectors at all (R-T-16). */
+#define VIRTIO_NO_VECTOR 0xFFFF
+
 /* Where a queue's three areas lie, as the device sees them. Split: descriptors, available, used;
  * packed: descriptors, driver events, device events. */
 struct virtio_queue_areas {
@@ -68,6 +71,13 @@ struct virtio_transport {
 
     void (*notify)(void *ctx, uint16_t index);
 
-    /* Read and acknowledge the causes (enum virtio_isr); drops the line. 0: not ours. */
+    /* Send the configuration changes, or the completions of queue `index`, to this entry of the MSI-X
+     * table, until the next reset. Between reset and DRIVER_OK, with MSI-X enabled; queues before their
+     * set-up. Return what reads back: `vector`, or VIRTIO_NO_VECTOR when the device cannot. */
+    uint16_t (*config_vector)(void *ctx, uint16_t vector);
+    uint16_t (*queue_vector)(void *ctx, uint16_t index, uint16_t vector);
+
+    /* Read and acknowledge the causes (enum virtio_isr); drops the line. 0: not ours. Not while
+     * vectors are used. */
     uint8_t (*isr_ack)(void *ctx);
 };
