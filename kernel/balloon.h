@@ -1,20 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The virtio balloon as a device of this kernel: its place on the bus, its interrupt line, its task
- * and its `@` lines. One at most is active (R-V-02). Used by kernel/drivers.c alone.
+ * The virtio balloon as a device of this kernel: its port, its task and its `@` lines. One at most is
+ * active (R-V-02). Used by kernel/drivers.c alone.
  */
 #pragma once
 
-#include "drivers/bus/pci.h"
+#include "kernel/driver.h"
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "drivers/virtio/balloon.h"
 
-/* R-V-01: by vendor and device number, nothing else. */
-bool balloon_device_match(const struct pci_dev *dev);
-
-/* Take it and start its task; a second one is reset and left alone. 0 or why not. */
-int balloon_device_attach(const struct pci_dev *dev);
+extern const struct driver balloon_driver;
 
 /* See kernel/drivers.h for what these do. */
 int balloon_device_reattach(void);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The one table of drivers and the scan that feeds it. */
+/* The one table of drivers, the devices they have, and the scan that finds them. */
 #include "kernel/drivers.h"
 
 #include "kernel/acpi.h"
 #include "kernel/balloon.h"
 #include "kernel/config.h"
+#include "kernel/driver.h"
 #include "kernel/hal.h"
 #include "kernel/log.h"
 #include "kernel/mcfg.h"
@@ -12,36 +13,191 @@
 
 #include "base/bits.h"
 #include "base/err.h"
-#include "drivers/bus/pci.h"
 
-static const struct driver {
-    const char *name;
-    const char *enabled_by; /* setting */
-    bool (*match)(const struct pci_dev *dev);
-    int (*attach)(const struct pci_dev *dev);
-} drivers[] = {
-    {"virtio-balloon", "balloon.enable", balloon_device_match, balloon_device_attach},
+#define PCI_MODERN_BASE 0x1040 /* and the virtio device number, virtio 1.3, 4.1.2 */
+#define DEVICES_MAX     4      /* a driver has one at most */
+
+static const struct driver *const drivers[] = {
+    &balloon_driver,
 };
+
+/* What a driver has, whether it runs or not. */
+static struct device {
+    const struct driver *driver; /* NULL: free */
+    struct virtio_port port;
+    bool is_leaving;        /* release() or lost() was called */
+    bool is_falling_asleep; /* suspend() was called */
+    drivers_done_fn *done;  /* for a release */
+    void *done_ctx;
+} devices[DEVICES_MAX];
+
+static struct {
+    drivers_done_fn *done; /* NULL: not under way */
+    void *ctx;
+} suspend;
 
 /* Lives as long as the devices found through it. */
 static struct pci_host host;
+static bool has_pci;
+
+struct pci_host *drivers_pci_host(void)
+{
+    return has_pci ? &host : NULL;
+}
+
+/* R-V-01: by vendor and device number, nothing else. */
+static const struct driver *driver_for_pci(const struct pci_dev *dev)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(drivers); i++) {
+        if (dev->vendor == PCI_VENDOR_VIRTIO &&
+            (dev->device == drivers[i]->pci_transitional ||
+             dev->device == PCI_MODERN_BASE + drivers[i]->device_id))
+            return drivers[i];
+    }
+    return NULL;
+}
+
+static struct device *free_device(void)
+{
+    for (unsigned i = 0; i < DEVICES_MAX; i++) {
+        if (!devices[i].driver)
+            return &devices[i];
+    }
+    return NULL;
+}
+
+static struct device *find_pci(const struct pci_dev *dev)
+{
+    for (unsigned i = 0; i < DEVICES_MAX; i++) {
+        const struct pci_dev *pci = &devices[i].port.place.pci;
+
+        if (devices[i].driver && pci->bus == dev->bus && pci->slot == dev->slot &&
+            pci->fn == dev->fn)
+            return &devices[i];
+    }
+    return NULL;
+}
+
+static int add(const struct driver *driver, const struct virtio_place *place)
+{
+    struct device *device = free_device();
+
+    if (!config_bool(driver->enabled_by)) {
+        log_info("%s: found, but %s is off", driver->name, driver->enabled_by);
+        return -ENODEV;
+    }
+    if (!device)
+        return -ENOSPC;
+    *device = (struct device){.driver = driver};
+    virtio_port_init(&device->port, place);
+    log_info("%s: at %s", driver->name, device->port.name);
+    int err = driver->attach(&device->port);
+    if (err == -EBUSY)
+        device->driver = NULL;
+    if (err)
+        log_error("%s: does not attach: %s", driver->name, err_name(err));
+    return err;
+}
+
+int drivers_add(const struct pci_dev *dev)
+{
+    const struct driver *driver = driver_for_pci(dev);
+
+    if (!driver)
+        return -ENODEV;
+    return find_pci(dev) ? -EBUSY : add(driver, &(struct virtio_place){.pci = *dev});
+}
+
+void drivers_release(const struct pci_dev *dev, drivers_done_fn *done, void *ctx)
+{
+    struct device *device = find_pci(dev);
+
+    if (!device) {
+        done(ctx);
+        return;
+    }
+    device->is_leaving = true;
+    device->done = done;
+    device->done_ctx = ctx;
+    device->driver->release();
+}
+
+void drivers_lost(const struct pci_dev *dev)
+{
+    struct device *device = find_pci(dev);
+
+    if (!device)
+        return;
+    device->is_leaving = true;
+    virtio_port_lose(&device->port);
+    device->driver->lost();
+}
+
+static void note_asleep(void)
+{
+    drivers_done_fn *done = suspend.done;
+
+    for (unsigned i = 0; i < DEVICES_MAX; i++) {
+        if (devices[i].driver && devices[i].is_falling_asleep)
+            return;
+    }
+    suspend.done = NULL;
+    if (done)
+        done(suspend.ctx);
+}
+
+static struct device *device_of(const struct virtio_port *port)
+{
+    struct device *device = devices;
+
+    while (port != &device->port)
+        device++;
+    return device;
+}
+
+void drivers_stopped(const struct virtio_port *port)
+{
+    struct device *device = device_of(port);
+    drivers_done_fn *done = device->done;
+    void *done_ctx = device->done_ctx;
+
+    device->is_falling_asleep = false;
+    if (device->is_leaving) {
+        *device = (struct device){0};
+        if (done)
+            done(done_ctx);
+    }
+    note_asleep();
+}
+
+void drivers_suspend(drivers_done_fn *done, void *ctx)
+{
+    for (unsigned i = 0; i < DEVICES_MAX; i++)
+        devices[i].is_falling_asleep = devices[i].driver != NULL;
+    suspend.done = done;
+    suspend.ctx = ctx;
+    for (unsigned i = 0; i < DEVICES_MAX; i++) {
+        if (devices[i].driver && devices[i].is_falling_asleep)
+            devices[i].driver->suspend();
+    }
+    note_asleep();
+}
+
+void drivers_resume(void)
+{
+    for (unsigned i = 0; i < DEVICES_MAX; i++) {
+        const struct driver *driver = devices[i].driver;
+        int err = driver ? driver->resume() : 0;
+
+        if (err)
+            log_error("%s: does not resume: %s", driver->name, err_name(err));
+    }
+}
 
 static int on_function(void *ctx, const struct pci_dev *dev)
 {
     (void)ctx;
-    for (unsigned i = 0; i < ARRAY_LEN(drivers); i++) {
-        if (!drivers[i].match(dev))
-            continue;
-        if (!config_bool(drivers[i].enabled_by)) {
-            log_info("%s: found, but %s is off", drivers[i].name, drivers[i].enabled_by);
-            continue;
-        }
-        log_info("%s: at %02x:%02x.%u, device 0x%04x", drivers[i].name, dev->bus,
-                 dev->slot, dev->fn, dev->device);
-        int err = drivers[i].attach(dev);
-        if (err)
-            log_error("%s: does not attach: %s", drivers[i].name, err_name(err));
-    }
+    drivers_add(dev);
     return 0;
 }
 
@@ -62,6 +218,7 @@ void drivers_start(void)
         log_info("drivers: no PCI");
         return;
     }
+    has_pci = true;
     pci_scan(&host, on_function, NULL);
 }
 

@@ -1,19 +1,39 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The drivers of this kernel: one table of {match, attach, name}, the scan that feeds it, and the
- * balloon as the rest of the kernel sees it. What changes is told by `@` lines (docs/events.md).
+ * The drivers of this kernel: one table of them, the scan that feeds it, what happens to devices
+ * later (hot-plug, suspend), and the balloon as the rest of the kernel sees it. What changes is told by `@` lines (docs/events.md).
  *
  * Context: task level; drivers_start() at boot, after clock, interrupts, memory and configuration.
  */
 #pragma once
 
-#include "base/units.h"
-
-#include <stdbool.h>
-#include <stdint.h>
+#include "drivers/bus/pci.h"
 
 /* Find the buses, attach what the table knows. A machine without PCI or balloon is not an error. */
 void drivers_start(void);
+
+/* Configuration space, or NULL where there is no PCI. After drivers_start(). */
+struct pci_host *drivers_pci_host(void);
+
+/* May be called before the function that takes it returns. */
+typedef void drivers_done_fn(void *ctx);
+
+/* A function has appeared; its BARs are assigned. 0: a driver runs it. -ENODEV: no driver is for it, or
+ * it is switched off; -EBUSY: that driver has a device already (this one is left reset), or the one that
+ * was here before is not gone yet; -ENOSPC; or why it does not start. */
+int drivers_add(const struct pci_dev *dev);
+
+/* A function shall go: its driver gives everything back and closes it, then done(ctx). At once when
+ * nobody drives it. Not twice for one function. A device that dies on the way is closed all the same. */
+void drivers_release(const struct pci_dev *dev, drivers_done_fn *done, void *ctx);
+
+/* A function has gone without warning: none of its registers is touched any more. */
+void drivers_lost(const struct pci_dev *dev);
+
+/* The machine will sleep: every device is closed, then done(ctx). Resume opens those again that ran;
+ * registers and PCI configuration are as they were by then. Not twice in a row. */
+void drivers_suspend(drivers_done_fn *done, void *ctx);
+void drivers_resume(void);
 
 /* Out of memory: ask the balloons for `frames`. Returns how many came back; 0: none will. Never waits
  * longer than 5 s. Counts as an out-of-memory event. Not from inside a driver. */

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The balloon's `@` lines, and how often they may come. */
+#include "kernel/balloon_report.h"
+#include "kernel/clock.h"
+#include "kernel/event.h"
+#include "kernel/format.h"
+#include "kernel/timer.h"
+
+#define EVENT_GAP_NS (50 * NS_PER_MS) /* between progress events: 20 a second */
+/* a second, with those of new targets and of rest: a host may flap */
+#define EVENTS_MAX 40
+
+/* Owned by the balloon's task. */
+static struct {
+    struct virtio_balloon_status told; /* what the last events said */
+    uint64_t told_ns;
+    struct timer tell_again; /* for what was held back */
+    uint64_t window_ns;      /* the second that told_count counts in */
+    unsigned told_count;
+} tell;
+
+static const char *irq_name(const struct virtio_balloon_status *now,
+                            const struct virtio_port *port)
+{
+    return now->is_polled ? "poll" : virtio_port_irq_name(port);
+}
+
+static void describe_queues(const struct virtio_balloon_status *now, char *text,
+                            size_t size)
+{
+    static const char *const names[VIRTIO_BALLOON_QUEUES] = {"inflate", "deflate",
+                                                             "stats", "hint", "report"};
+    size_t len = 0;
+
+    text[0] = '\0';
+    for (unsigned i = 0; i < VIRTIO_BALLOON_QUEUES; i++)
+        if (now->queues[i] != VIRTIO_BALLOON_NO_QUEUE && len < size)
+            len += (size_t)format_s(text + len, size - len, "%s%s:%u", len ? "," : "",
+                                    names[i], now->queues[i]);
+}
+
+static void tell_attached(const struct virtio_balloon_status *now,
+                          const struct virtio_port *port)
+{
+    char queues[80];
+
+    describe_queues(now, queues, sizeof(queues));
+    event_emit(
+        "balloon=virtio event=attached features=0x%llx offered=0x%llx queues=%s at=\"%s\" "
+        "transport=%s irq=%s",
+        (unsigned long long)now->features, (unsigned long long)now->offered, queues,
+        port->name, port->transport.name, irq_name(now, port));
+}
+
+static void tell_state(const struct virtio_balloon_status *now,
+                       const struct virtio_port *port)
+{
+    bool was_up = tell.told.state == VIRTIO_BALLOON_LIVE;
+
+    if (now->broken != tell.told.broken)
+        event_emit(
+            "balloon=virtio event=broken count=%llu silences=%llu ring_errors=%llu",
+            (unsigned long long)now->broken, (unsigned long long)now->silences,
+            (unsigned long long)now->ring_errors);
+    if (now->state == VIRTIO_BALLOON_LIVE && !was_up)
+        tell_attached(now, port);
+    if (now->state == VIRTIO_BALLOON_DEAD && tell.told.state != VIRTIO_BALLOON_DEAD)
+        event_emit("balloon=virtio event=dead quarantined=%llu",
+                   (unsigned long long)now->quarantined_frames);
+    if (now->is_polled && !tell.told.is_polled && was_up)
+        event_emit("balloon=virtio event=polled missed_irqs=%llu",
+                   (unsigned long long)now->missed_irqs);
+}
+
+/* Not before `when_ns`; the report that is held back follows then. */
+static bool may_tell(uint64_t when_ns)
+{
+    if (clock_ns() >= when_ns)
+        return true;
+    timer_set(&tell.tell_again, when_ns);
+    return false;
+}
+
+/* Progress: at once when the target changes or the work comes to rest, else 20 times a second. */
+static bool is_worth_telling(const struct virtio_balloon_status *now)
+{
+    const struct virtio_balloon_status *told = &tell.told;
+
+    if (now->wish_pages != told->wish_pages || (told->is_moving && !now->is_moving))
+        return tell.told_count < EVENTS_MAX || may_tell(tell.window_ns + NS_PER_S);
+    if (now->size_pages == told->size_pages &&
+        now->core.oom_deflated == told->core.oom_deflated)
+        return false;
+    return may_tell(tell.told_ns + EVENT_GAP_NS);
+}
+
+static void tell_size(const struct virtio_balloon_status *now)
+{
+    const struct virtio_balloon_status *told = &tell.told;
+    bool has_stopped =
+        !now->is_moving && (told->is_moving || now->wish_pages != told->wish_pages);
+
+    event_emit("balloon=virtio target=%llu actual=%llu",
+               (unsigned long long)now->wish_pages, (unsigned long long)now->size_pages);
+    if (now->core.oom_deflated != told->core.oom_deflated)
+        event_emit(
+            "balloon=virtio event=oom_deflate frames=%llu",
+            (unsigned long long)(now->core.oom_deflated - told->core.oom_deflated));
+    if (has_stopped && now->state == VIRTIO_BALLOON_LIVE &&
+        now->size_pages < now->wish_pages)
+        event_emit("balloon=virtio event=shortfall target=%llu actual=%llu limit=%llu",
+                   (unsigned long long)now->wish_pages,
+                   (unsigned long long)now->size_pages,
+                   (unsigned long long)now->target_pages);
+    tell.told_ns = clock_ns();
+    if (tell.told_ns >= tell.window_ns + NS_PER_S) {
+        tell.window_ns = tell.told_ns;
+        tell.told_count = 0;
+    }
+    tell.told_count++;
+}
+
+void balloon_report_init(struct task *task)
+{
+    timer_init(&tell.tell_again, task);
+}
+
+void balloon_report(const struct virtio_balloon *vb, const struct virtio_port *port)
+{
+    struct virtio_balloon_status now;
+
+    virtio_balloon_get_status(vb, &now);
+    tell_state(&now, port);
+    if (is_worth_telling(&now)) {
+        tell_size(&now);
+    } else {
+        now.size_pages = tell.told.size_pages;
+        now.wish_pages = tell.told.wish_pages;
+        now.core.oom_deflated = tell.told.core.oom_deflated;
+        now.is_moving |= tell.told.is_moving;
+    }
+    tell.told = now;
+}
+
+void balloon_report_attached(const struct virtio_balloon *vb,
+                             const struct virtio_port *port)
+{
+    tell.told = (struct virtio_balloon_status){.state = VIRTIO_BALLOON_OFF};
+    balloon_report(vb, port);
+}
+
+void balloon_report_detached(void)
+{
+    event_emit("balloon=virtio event=detached");
+}
+
+void balloon_report_map(const struct virtio_balloon *vb)
+{
+    uint64_t ranges = 0, total = 0, frames;
+    pfn_t first = pfn_of(0);
+
+    while (virtio_balloon_next_range(vb, first, &first, &frames)) {
+        event_emit("balloon=virtio map=0x%llx+%llu", (unsigned long long)first.n,
+                   (unsigned long long)frames);
+        first = pfn_add(first, frames);
+        ranges++;
+        total += frames;
+    }
+    event_emit("balloon=virtio event=map_end ranges=%llu frames=%llu",
+               (unsigned long long)ranges, (unsigned long long)total);
+}
+
+static void print_core(const struct balloon_counters *core)
+{
+    event_emit(
+        "balloon=virtio event=stats inflated=%llu deflated=%llu inflate_requests=%llu "
+        "deflate_requests=%llu take_failures=%llu target_changes=%llu oom_calls=%llu "
+        "oom_deflated=%llu",
+        (unsigned long long)core->inflated, (unsigned long long)core->deflated,
+        (unsigned long long)core->inflate_requests,
+        (unsigned long long)core->deflate_requests,
+        (unsigned long long)core->take_failures, (unsigned long long)core->target_changes,
+        (unsigned long long)core->oom_calls, (unsigned long long)core->oom_deflated);
+}
+
+void balloon_report_stats(const struct virtio_balloon *vb, const struct virtio_port *port)
+{
+    struct virtio_balloon_status now;
+
+    virtio_balloon_get_status(vb, &now);
+    print_core(&now.core);
+    event_emit(
+        "balloon=virtio event=stats target=%llu limit=%llu actual=%llu in_flight=%llu "
+        "actual_writes=%llu round_trip_ns=%llu stats_answers=%llu hint_rounds=%llu "
+        "set_bytes=%llu quarantined=%llu",
+        (unsigned long long)now.wish_pages, (unsigned long long)now.target_pages,
+        (unsigned long long)now.size_pages, (unsigned long long)now.in_flight_pages,
+        (unsigned long long)now.actual_writes, (unsigned long long)now.round_trip_ns,
+        (unsigned long long)now.stats_answers, (unsigned long long)now.hint_rounds,
+        (unsigned long long)now.set_bytes, (unsigned long long)now.quarantined_frames);
+    event_emit(
+        "balloon=virtio event=stats features=0x%llx offered=0x%llx irq=%s "
+        "missed_irqs=%llu broken=%llu silences=%llu resets=%llu restart_failures=%llu "
+        "ring_errors=%llu",
+        (unsigned long long)now.features, (unsigned long long)now.offered,
+        irq_name(&now, port), (unsigned long long)now.missed_irqs,
+        (unsigned long long)now.broken, (unsigned long long)now.silences,
+        (unsigned long long)now.resets, (unsigned long long)now.restart_failures,
+        (unsigned long long)now.ring_errors);
+}
