@@ -156,7 +156,7 @@ static int map_queue_vector(struct virtio_device *dev, uint16_t index)
 int virtio_negotiate(struct virtio_device *dev, const struct virtio_wanted *wanted)
 {
     uint64_t required = wanted->required | dev->transport->required_features;
-    uint64_t features = wanted->supported | required;
+    uint64_t features = wanted->supported | required | dev->transport->optional_features;
 
     for (unsigned i = 0; i < VIRTIO_MAX_QUEUES; i++)
         assert(!dev->queues[i]);
@@ -213,6 +213,8 @@ static struct vq_config queue_config(const struct virtio_device *dev, uint16_t m
 {
     uint16_t limit = opts->max_size ? pow2_at_most(opts->max_size) : DEFAULT_SIZE;
 
+    if (dev->transport->has_fixed_sizes)
+        limit = max;
     return (struct vq_config){
         .size = max < limit ? max : limit,
         .event_idx = virtio_has_feature(dev, VIRTIO_F_EVENT_IDX),
@@ -344,6 +346,18 @@ uint8_t virtio_irq_filter(struct virtio_device *dev, uint8_t causes)
 
 /* ---- configuration ---- */
 
+/* Did anything change since `words` were read, behind `generation`? */
+static bool config_is_still(const struct virtio_transport *t, uint32_t generation,
+                            uint32_t offset, const uint32_t *words, unsigned n)
+{
+    if (t->has_generation)
+        return t->config_generation(t->ctx) == generation;
+    for (unsigned i = 0; i < n; i++)
+        if (t->config_read(t->ctx, offset + 4 * i, 4) != words[i])
+            return false;
+    return true;
+}
+
 int virtio_config_read(struct virtio_device *dev, uint32_t offset, uint32_t *words,
                        unsigned n)
 {
@@ -354,7 +368,7 @@ int virtio_config_read(struct virtio_device *dev, uint32_t offset, uint32_t *wor
 
         for (unsigned i = 0; i < n; i++)
             words[i] = t->config_read(t->ctx, offset + 4 * i, 4);
-        if (t->config_generation(t->ctx) == before)
+        if (config_is_still(t, before, offset, words, n))
             return 0;
     }
     dev->errors.config_unstable++;

@@ -80,7 +80,8 @@ struct virtio_wanted {
 #define VIRTIO_RESET_TIMEOUT NS_PER_S
 
 struct virtio_queue_opts {
-    /* use fewer entries than the device offers; 0: as many as it has, up to 1024 */
+    /* use fewer entries than the device offers, where the transport lets us; 0: as many as it has, up
+     * to 1024 */
     uint16_t max_size;
     uint16_t indirect_max; /* see struct vq_config; 0: no indirect tables */
     uint16_t tables;

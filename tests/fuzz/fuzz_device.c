@@ -94,13 +94,6 @@ static uint32_t op_generation(void *ctx)
     return take8(&f->in);
 }
 
-static uint16_t op_num_queues(void *ctx)
-{
-    struct fuzz *f = ctx;
-
-    return take16(&f->in);
-}
-
 static uint32_t op_queue_max(void *ctx, uint16_t index)
 {
     struct fuzz *f = ctx;
@@ -240,6 +233,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .name = "fuzz",
         .ctx = f,
         .required_features = BIT64(VIRTIO_F_VERSION_1),
+        .has_generation = true,
         .reset = op_reset,
         .status_get = op_status_get,
         .status_set = op_status_set,
@@ -248,7 +242,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .config_read = op_config_read,
         .config_write = op_config_write,
         .config_generation = op_generation,
-        .num_queues = op_num_queues,
         .queue_max = op_queue_max,
         .queue_setup = op_queue_setup,
         .queue_disable = op_queue_disable,

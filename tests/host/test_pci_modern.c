@@ -40,7 +40,8 @@ static void qemu_layout_opens(void **state)
     assert_true(pci_model_get(&r.pci.fn, PCI_COMMAND, 2) & PCI_CMD_MEMORY);
     assert_int_equal(r.model.resets, 1);
     assert_int_equal(pci_intx_line(&r.pci_dev), 11);
-    assert_int_equal(r.transport.transport.num_queues(&r.transport), 3);
+    assert_int_equal(r.transport.transport.queue_max(&r.transport, 2), 128);
+    assert_int_equal(r.transport.transport.queue_max(&r.transport, 3), 0);
     finish(&r);
 }
 

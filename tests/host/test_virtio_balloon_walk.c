@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The virtio balloon through everything at once: random targets, memory pressure, resets, silence,
+/* The virtio balloon through everything at once, on every transport: random targets, memory pressure, resets, silence,
  * slow answers, detaching; and every allocation failing once. Each frame has one owner throughout. */
 #include "base/err.h"
 #include "tests/model/balloon_host.h"
@@ -21,18 +21,20 @@ static void fifty_random_targets_are_met_exactly(void **state)
 {
     (void)state;
     random_seed();
-    balloon_rig_init(&r, BALLOON_FEATURES, 16384);
-    assert_int_equal(balloon_rig_attach(&r), 0);
-    for (unsigned i = 0; i < 50; i++) {
-        uint32_t target = random_below(16384);
+    for (enum rig_kind kind = 0; kind < RIG_KINDS; kind++) {
+        balloon_rig_init_on(&r, kind, BALLOON_FEATURES, 16384);
+        assert_int_equal(balloon_rig_attach(&r), 0);
+        for (unsigned i = 0; i < 50; i++) {
+            uint32_t target = random_below(16384);
 
-        balloon_rig_target(&r, target);
-        balloon_rig_settle(&r);
-        balloon_rig_check(&r);
-        assert_int_equal(r.host.actual, target);
-        assert_int_equal(r.guest.free + target, 16384);
+            balloon_rig_target(&r, target);
+            balloon_rig_settle(&r);
+            balloon_rig_check(&r);
+            assert_int_equal(r.host.actual, target);
+            assert_int_equal(r.guest.free + target, 16384);
+        }
+        balloon_rig_end(&r);
     }
-    balloon_rig_end(&r);
 }
 
 static void one_random_event(void)
@@ -82,11 +84,11 @@ static void a_random_life_keeps_every_frame(void **state)
 {
     (void)state;
     random_seed();
-    for (unsigned life = 0; life < 6; life++) {
-        balloon_rig_init(&r,
-                         BALLOON_FEATURES | BIT64(VIRTIO_BALLOON_F_DEFLATE_ON_OOM) |
-                             (life & 1 ? BIT64(VIRTIO_BALLOON_F_FREE_PAGE_HINT) : 0),
-                         16384);
+    for (unsigned life = 0; life < 8; life++) {
+        balloon_rig_init_on(&r, life / 2,
+                            BALLOON_FEATURES | BIT64(VIRTIO_BALLOON_F_DEFLATE_ON_OOM) |
+                                (life & 1 ? BIT64(VIRTIO_BALLOON_F_FREE_PAGE_HINT) : 0),
+                            16384);
         r.guest.reserve = 64;
         r.irq_works = life != 2;
         assert_int_equal(balloon_rig_attach(&r), 0);
@@ -109,7 +111,8 @@ static void any_allocation_may_fail_at_attach(void **state)
 
     (void)state;
     for (unsigned n = 1; n < 40; n++) {
-        balloon_rig_init(&r, BALLOON_FEATURES | BIT64(VIRTIO_BALLOON_F_REPORTING), 4096);
+        balloon_rig_init_on(&r, (n + n / RIG_KINDS) % RIG_KINDS,
+                            BALLOON_FEATURES | BIT64(VIRTIO_BALLOON_F_REPORTING), 4096);
         r.v.hal.fail_at = n;
         int err = balloon_rig_attach(&r);
         if (err) {

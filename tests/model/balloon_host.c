@@ -4,8 +4,9 @@
 
 #include <string.h>
 
-#define STAT_BYTES 10u
-#define STATUS_ALL 15u /* ACKNOWLEDGE to DRIVER_OK, no NEEDS_RESET */
+#define STAT_BYTES    10u
+#define STATUS_LEGACY 7u
+#define STATUS_ALL    15u /* ACKNOWLEDGE to DRIVER_OK, no NEEDS_RESET */
 
 static void complain(struct balloon_host *host, const char *what)
 {
@@ -177,11 +178,17 @@ void balloon_rig_queues(struct balloon_rig *r,
 
 void balloon_rig_init(struct balloon_rig *r, uint64_t features, uint64_t frames)
 {
+    balloon_rig_init_on(r, RIG_PCI_MODERN, features, frames);
+}
+
+void balloon_rig_init_on(struct balloon_rig *r, enum rig_kind kind, uint64_t features,
+                         uint64_t frames)
+{
     uint16_t next = 3, number[VIRTIO_BALLOON_QUEUES] = {0, 1, 2, VIRTIO_BALLOON_NO_QUEUE,
                                                         VIRTIO_BALLOON_NO_QUEUE};
 
     memset(r, 0, sizeof(*r));
-    rig_init(&r->v, features);
+    rig_init_on(&r->v, kind, features);
     guest_frames_init(&r->guest, &r->v.hal, 0, frames, 0);
     r->guest.resets = &r->v.model.resets;
     r->host.guest = &r->guest;
@@ -202,15 +209,14 @@ void balloon_rig_init(struct balloon_rig *r, uint64_t features, uint64_t frames)
 
 int balloon_rig_attach(struct balloon_rig *r)
 {
-    int err = r->v.transport.pci.host ? 0 : rig_open(&r->v);
+    int err = r->v.ops ? 0 : rig_open(&r->v);
 
     if (err)
         return err;
     if (r->opts.vectors.is_msix)
         rig_enable_msix(&r->v);
     r->v.dev.transport = NULL; /* the balloon brings its own struct virtio_device */
-    return virtio_balloon_attach(&r->v.transport.transport, &r->v.hal.hal, &r->opts,
-                                 &r->vb);
+    return virtio_balloon_attach(r->v.ops, &r->v.hal.hal, &r->opts, &r->vb);
 }
 
 /* What the machine's interrupt gates would do. */
@@ -340,7 +346,7 @@ void balloon_rig_check(struct balloon_rig *r)
     model_equal(r->host.strays, 0);
     model_equal(status.held_frames + status.in_flight_frames, r->guest.driver);
     /* A reset that the driver does not know of yet: the two sides may differ. */
-    if (is_up && r->v.model.status != STATUS_ALL)
+    if (is_up && r->v.model.status != (r->v.model.is_legacy ? STATUS_LEGACY : STATUS_ALL))
         return;
     while (virtio_balloon_next_range(r->vb, first, &first, &frames)) {
         for (uint64_t i = 0; i < frames; i++)

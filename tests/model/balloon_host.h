@@ -117,6 +117,8 @@ struct balloon_rig {
 
 /* A device in QEMU's numbering: stats always there, hint and reporting dense behind it. */
 void balloon_rig_init(struct balloon_rig *r, uint64_t features, uint64_t frames);
+void balloon_rig_init_on(struct balloon_rig *r, enum rig_kind kind, uint64_t features,
+                         uint64_t frames);
 /* Lay the queues out by hand: `number[i]` is where balloon queue i is, size 128 each. */
 void balloon_rig_queues(struct balloon_rig *r,
                         const uint16_t number[VIRTIO_BALLOON_QUEUES]);

@@ -119,9 +119,16 @@ static void cfg_write(struct pci_model *m, struct pci_model_fn *fn, unsigned off
 
 /* ---- windows ---- */
 
+static bool is_io(const struct pci_model_fn *fn, unsigned bar)
+{
+    return (pci_model_get(fn, BAR0 + 4 * bar, 1) & 1) != 0;
+}
+
 static bool decodes(const struct window *w)
 {
-    return (pci_model_get(w->fn, COMMAND, 2) & CMD_MEMORY) != 0;
+    uint32_t bit = is_io(w->fn, w->bar) ? CMD_IO : CMD_MEMORY;
+
+    return (pci_model_get(w->fn, COMMAND, 2) & bit) != 0;
 }
 
 static struct pci_model_fn *ecam_target(const struct window *w, uint64_t offset,
@@ -167,17 +174,19 @@ static void window_write(void *ctx, uint64_t offset, unsigned width, uint32_t va
 
 static uint64_t bar_address(const struct pci_model_fn *fn, unsigned bar)
 {
-    uint64_t addr = pci_model_get(fn, BAR0 + 4 * bar, 4) & ~0xFu;
+    uint64_t addr =
+        pci_model_get(fn, BAR0 + 4 * bar, 4) & ~(is_io(fn, bar) ? 0x3u : 0xFu);
 
     if (bar_is_64(fn, bar))
         addr |= (uint64_t)pci_model_get(fn, BAR0 + 4 * bar + 4, 4) << 32;
     return addr;
 }
 
-/* Who decodes this range: fills w. */
-static bool claim(struct pci_model *m, paddr_t addr, uint64_t size, struct window *w)
+/* Who decodes this range: fills w. `io`: of ports. */
+static bool claim(struct pci_model *m, paddr_t addr, uint64_t size, bool io,
+                  struct window *w)
 {
-    if (m->has_ecam && addr >= PCI_MODEL_ECAM &&
+    if (!io && m->has_ecam && addr >= PCI_MODEL_ECAM &&
         addr + size <= PCI_MODEL_ECAM + ECAM_BYTES) {
         w->base = addr - PCI_MODEL_ECAM;
         return true;
@@ -187,8 +196,7 @@ static bool claim(struct pci_model *m, paddr_t addr, uint64_t size, struct windo
             struct pci_model_fn *fn = m->fns[i];
             uint64_t base = bar_address(fn, bar);
 
-            if (fn->bar_size[bar] == 0 ||
-                (pci_model_get(fn, BAR0 + 4 * bar, 1) & 1) != 0 || addr < base ||
+            if (fn->bar_size[bar] == 0 || is_io(fn, bar) != io || addr < base ||
                 size > fn->bar_size[bar] || addr - base > fn->bar_size[bar] - size)
                 continue;
             w->fn = fn;
@@ -200,9 +208,9 @@ static bool claim(struct pci_model *m, paddr_t addr, uint64_t size, struct windo
     return false;
 }
 
-static int space_map(void *ctx, paddr_t addr, uint64_t size_bytes, struct reg_io *out)
+static int open_window(struct pci_model *m, paddr_t addr, uint64_t size_bytes, bool io,
+                       struct reg_io *out)
 {
-    struct pci_model *m = ctx;
     struct window *w;
 
     if (++m->maps == m->fail_map_at)
@@ -212,7 +220,7 @@ static int space_map(void *ctx, paddr_t addr, uint64_t size_bytes, struct reg_io
         return -ENOMEM;
     w->model = m;
     w->size_bytes = size_bytes;
-    if (!claim(m, addr, size_bytes, w)) {
+    if (!claim(m, addr, size_bytes, io, w)) {
         free(w);
         return -EINVAL;
     }
@@ -222,12 +230,17 @@ static int space_map(void *ctx, paddr_t addr, uint64_t size_bytes, struct reg_io
     return 0;
 }
 
+static int space_map(void *ctx, paddr_t addr, uint64_t size_bytes, struct reg_io *out)
+{
+    return open_window(ctx, addr, size_bytes, false, out);
+}
+
 static void space_unmap(void *ctx, struct reg_io *io)
 {
     struct pci_model *m = ctx;
 
     if (io->ctx == m || !io->ctx)
-        return; /* ports */
+        return; /* those of configuration space */
     m->live_maps--;
     free(io->ctx);
 }
@@ -277,7 +290,7 @@ static void port_write(void *ctx, uint64_t offset, unsigned width, uint32_t valu
 static int space_port(void *ctx, uint16_t first, uint16_t count, struct reg_io *out)
 {
     if (first != PORT_FIRST)
-        return -EINVAL;
+        return open_window(ctx, first, count, true, out);
     *out = (struct reg_io){
         .ctx = ctx, .size_bytes = count, .read = port_read, .write = port_write};
     return 0;

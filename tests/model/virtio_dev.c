@@ -18,6 +18,7 @@
 #define D_WRITE       2u
 #define D_INDIRECT    4u
 #define DESC_SIZE     16u
+#define LEGACY_PAGE   4096u
 
 struct desc {
     uint64_t addr;
@@ -61,15 +62,17 @@ static void reset(struct virtio_model *m)
     m->reset_reads_left = m->lies.reset_polls;
 }
 
-/* R-T-01: only these steps; FAILED may be added anywhere. */
-static bool step_is_legal(uint8_t from, uint8_t to)
+/* R-T-01: only these steps, R-T-04: on a legacy device these; FAILED may be added anywhere. */
+static bool step_is_legal(const struct virtio_model *m, uint8_t to)
 {
-    static const uint8_t order[] = {0, 1, 3, 11, 15};
+    static const uint8_t modern[] = {0, 1, 3, 11, 15}, legacy[] = {0, 1, 3, 7};
+    const uint8_t *order = m->is_legacy ? legacy : modern;
+    unsigned steps = m->is_legacy ? sizeof(legacy) : sizeof(modern);
 
     if (to & S_FAILED)
         return true;
-    for (unsigned i = 0; i + 1 < sizeof(order); i++)
-        if (from == order[i] && to == order[i + 1])
+    for (unsigned i = 0; i + 1 < steps; i++)
+        if (m->status == order[i] && to == order[i + 1])
             return true;
     return false;
 }
@@ -82,8 +85,10 @@ void virtio_model_status_write(struct virtio_model *m, uint8_t status)
     }
     if (m->reset_reads_left > 0)
         virtio_model_complain(m, "status written before the reset was seen complete");
-    if (!step_is_legal(m->status, status))
+    if (!step_is_legal(m, status))
         virtio_model_complain(m, "status out of order");
+    if (m->is_legacy && (m->accepted & ~(m->offered & UINT32_MAX)) != 0)
+        virtio_model_complain(m, "accepted what is not offered");
     if (status == 11 &&
         ((m->accepted & ~m->offered) != 0 || (m->insists & ~m->accepted) != 0 ||
          (m->accepted & BIT(F_VERSION_1)) == 0))
@@ -128,6 +133,28 @@ void virtio_model_need_reset(struct virtio_model *m)
 }
 
 /* ---- rings ---- */
+
+void virtio_model_enable(struct virtio_model *m, struct virtio_model_queue *q)
+{
+    uint8_t ready = m->is_legacy ? 2 : S_FEATURES_OK;
+
+    if ((m->status & (ready | S_DRIVER_OK)) != ready)
+        virtio_model_complain(m, "queue enabled outside of FEATURES_OK .. DRIVER_OK");
+    if (q->desc % 16 || q->driver % 2 || q->device % 4)
+        virtio_model_complain(m, "ring areas are not aligned");
+    q->enabled = true;
+}
+
+void virtio_model_legacy_queue(struct virtio_model *m, struct virtio_model_queue *q,
+                               uint64_t addr)
+{
+    uint64_t end = addr + DESC_SIZE * q->size + 6 + 2u * q->size;
+
+    q->desc = addr;
+    q->driver = addr + DESC_SIZE * q->size;
+    q->device = (end + LEGACY_PAGE - 1) & ~(uint64_t)(LEGACY_PAGE - 1);
+    virtio_model_enable(m, q);
+}
 
 static void *at(struct virtio_model *m, uint64_t addr, uint64_t len)
 {
@@ -321,7 +348,7 @@ void virtio_model_set_config(struct virtio_model *m, uint32_t offset, uint32_t v
         interrupt(m, ISR_CONFIG, m->config_vector);
 }
 
-uint32_t virtio_model_config(const struct virtio_model *m, uint32_t offset)
+uint32_t virtio_model_config(struct virtio_model *m, uint32_t offset)
 {
     return virtio_model_config_read(m, offset, 4);
 }
@@ -336,11 +363,12 @@ void virtio_model_config_write(struct virtio_model *m, uint32_t offset, unsigned
         m->config_written(m->process_ctx, m, offset, width);
 }
 
-uint32_t virtio_model_config_read(const struct virtio_model *m, uint32_t offset,
-                                  unsigned width)
+uint32_t virtio_model_config_read(struct virtio_model *m, uint32_t offset, unsigned width)
 {
     uint32_t value = 0;
 
+    if (m->lies.config_spins)
+        m->config[0]++;
     if (offset + width > sizeof(m->config))
         return UINT32_MAX >> (32 - 8 * width);
     memcpy(&value, &m->config[offset], width);

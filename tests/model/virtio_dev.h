@@ -17,7 +17,7 @@
  *     m.dma = hal_model_dma, m.dma_ctx = &hal;
  *     m.process = process, m.process_ctx = ...;
  *
- * Registers are offered by virtio_pci.h in QEMU's layout.
+ * Registers are offered by virtio_pci.h in QEMU's layout, and by virtio_mmio.h.
  */
 #pragma once
 
@@ -45,6 +45,7 @@ struct virtio_lies {
     /* so many reads of the status until a reset shows (slow, not a lie) */
     unsigned reset_polls;
     bool generation_spins;   /* config_generation differs at every read */
+    bool config_spins;       /* configuration words differ at every read */
     bool silent;             /* doorbells do nothing */
     uint16_t queue_size_raw; /* queue_size reads as this; 0: the truth */
     bool enable_drops;       /* queue_enable never reads back as 1 */
@@ -58,6 +59,7 @@ struct virtio_lies {
 struct virtio_model {
     uint64_t offered, accepted; /* accepted: as the driver wrote */
     uint64_t insists;           /* FEATURES_OK is refused without these bits */
+    bool is_legacy;             /* no FEATURES_OK, 32 features, rings in one block */
     uint8_t status, isr, generation;
     uint16_t config_vector;
     unsigned vectors_mapped; /* since the beginning */
@@ -118,7 +120,7 @@ uint8_t *virtio_model_desc(struct virtio_model *m, uint16_t index,
 
 /* Change a configuration word as a host does: new generation, config-change cause. */
 void virtio_model_set_config(struct virtio_model *m, uint32_t offset, uint32_t value);
-uint32_t virtio_model_config(const struct virtio_model *m, uint32_t offset);
+uint32_t virtio_model_config(struct virtio_model *m, uint32_t offset);
 void virtio_model_need_reset(struct virtio_model *m);
 
 /* What a transport model calls. */
@@ -127,8 +129,13 @@ uint8_t virtio_model_status_read(struct virtio_model *m);
 void virtio_model_doorbell(struct virtio_model *m, uint16_t index);
 void virtio_model_config_write(struct virtio_model *m, uint32_t offset, unsigned width,
                                uint32_t value);
-uint32_t virtio_model_config_read(const struct virtio_model *m, uint32_t offset,
+uint32_t virtio_model_config_read(struct virtio_model *m, uint32_t offset,
                                   unsigned width);
+/* The driver handed a queue over; its areas are set. */
+void virtio_model_enable(struct virtio_model *m, struct virtio_model_queue *q);
+/* The same for one block at `addr`, with the areas where a legacy device looks for them. */
+void virtio_model_legacy_queue(struct virtio_model *m, struct virtio_model_queue *q,
+                               uint64_t addr);
 /* Map `wanted` to *vector, where `entries` there are; what reads back. */
 uint16_t virtio_model_map_vector(struct virtio_model *m, uint16_t *vector,
                                  uint16_t wanted, unsigned entries);

@@ -53,9 +53,10 @@ static uint32_t msix_read(struct virtio_pci_model *p, uint64_t offset, unsigned 
         virtio_model_complain(p->dev, "the MSI-X table is read in words");
     if (offset >= VPM_MSIX_PBA)
         return (uint32_t)(p->pending >> 32 * (offset / 4 % 2));
-    return word / ENTRY_WORDS < p->msix_entries
-               ? p->msix[word / ENTRY_WORDS].word[word % ENTRY_WORDS]
-               : 0;
+    if (word / ENTRY_WORDS >= p->msix_entries)
+        return 0;
+    return p->msix[word / ENTRY_WORDS].word[word % ENTRY_WORDS] ^
+           p->msix_flip[word % ENTRY_WORDS];
 }
 
 static void msix_write(struct virtio_pci_model *p, uint64_t offset, unsigned width,
@@ -158,14 +159,9 @@ static void enable(struct virtio_pci_model *p, struct virtio_model_queue *q,
 {
     if (value != 1)
         virtio_model_complain(p->dev, "queue_enable written with something else than 1");
-    if ((p->dev->status & 12) != 8)
-        virtio_model_complain(p->dev,
-                              "queue enabled outside of FEATURES_OK .. DRIVER_OK");
-    if (q->desc % 16 || q->driver % 2 || q->device % 4)
-        virtio_model_complain(p->dev, "ring areas are not aligned");
     if ((pci_model_get(&p->fn, 0x04, 2) & 4) == 0)
         virtio_model_complain(p->dev, "queue enabled without bus mastering");
-    q->enabled = true;
+    virtio_model_enable(p->dev, q);
 }
 
 static void queue_write(struct virtio_pci_model *p, uint64_t offset, uint32_t value)
@@ -244,6 +240,8 @@ static uint32_t bar_read(void *ctx, unsigned bar, uint64_t offset, unsigned widt
     struct virtio_pci_model *p = ctx;
     uint32_t isr;
 
+    if (bar == 0)
+        return virtio_pci_model_port_read(p, offset, width);
     if (bar == 1)
         return msix_read(p, offset, width);
     if (bar != 4)
@@ -271,6 +269,8 @@ static void bar_write(void *ctx, unsigned bar, uint64_t offset, unsigned width,
 {
     struct virtio_pci_model *p = ctx;
 
+    if (bar == 0)
+        virtio_pci_model_port_write(p, offset, width, value);
     if (bar == 1)
         msix_write(p, offset, width, value);
     if (bar != 4)
@@ -351,6 +351,8 @@ void virtio_pci_model_add_msix(struct virtio_pci_model *p, unsigned entries)
     p->dev->message_ctx = p;
     pci_model_set(fn, 0x14, 4, (uint32_t)VIRTIO_PCI_MSIX_ADDR);
     fn->bar_size[1] = MSIX_SIZE;
+    if (p->dev->is_legacy)
+        pci_model_set(fn, 0x34, 1, VPM_CAP_MSIX);
     pci_model_set(fn, VPM_CAP_COMMON + 1, 1, VPM_CAP_MSIX);
     pci_model_set(fn, VPM_CAP_MSIX, 4, 0x11 | (entries - 1) << 16);
     pci_model_set(fn, VPM_CAP_MSIX + 4, 4, 1);

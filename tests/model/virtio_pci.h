@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * The registers of a virtio model as a PCI function in QEMU's layout: BAR 4, 64 bits, 16 KiB: common
- * 0x0, ISR 0x1000, device 0x2000, notify 0x3000 with multiplier 4; BAR 0 is 64 bytes of I/O; INTx pin
- * A; MSI-X in BAR 1 where a test asks for it. Wrong widths and orders are noted as the model's misuse.
+ * 0x0, ISR 0x1000, device 0x2000, notify 0x3000 with multiplier 4; BAR 0: the legacy interface in 64
+ * ports; INTx pin A; MSI-X in BAR 1 where a test asks for it. Wrong widths and orders are noted as the model's misuse.
  */
 #pragma once
 
@@ -11,7 +11,7 @@
 
 #define VIRTIO_PCI_BAR_ADDR  UINT64_C(0xE000004000)
 #define VIRTIO_PCI_MSIX_ADDR UINT64_C(0xFEBF0000)
-#define VPM_MSIX_ENTRIES     8
+#define VPM_MSIX_ENTRIES     64
 #define VPM_MSIX_PBA         0x800 /* in the same BAR; the table is at its beginning */
 
 /* Offsets of the capabilities in configuration space, for tests that bend them. */
@@ -34,6 +34,7 @@ struct virtio_pci_model {
     struct virtio_pci_model_entry {
         uint32_t word[4]; /* address low, high, data, control: bit 0 masks */
     } msix[VPM_MSIX_ENTRIES];
+    uint32_t msix_flip[4]; /* a lie: these bits of an entry's words read wrong */
     uint64_t fired;   /* a bit per vector that sent its message: the test clears it */
     uint64_t pending; /* had to wait: the entry or the function is masked */
 };
@@ -43,5 +44,13 @@ void virtio_pci_model_init(struct virtio_pci_model *p, struct virtio_model *dev,
                            uint16_t device_id, uint8_t slot);
 /* A table of this many entries, the whole of it masked, and MSI-X not enabled. */
 void virtio_pci_model_add_msix(struct virtio_pci_model *p, unsigned entries);
+/* Leave only the legacy interface, R-T-04. */
+void virtio_pci_model_make_legacy(struct virtio_pci_model *p);
 /* Enabled in the capability. */
 bool virtio_pci_model_has_msix_on(const struct virtio_pci_model *p);
+
+/* BAR 0 (virtio_pci_legacy.c). */
+uint32_t virtio_pci_model_port_read(struct virtio_pci_model *p, uint64_t offset,
+                                    unsigned width);
+void virtio_pci_model_port_write(struct virtio_pci_model *p, uint64_t offset,
+                                 unsigned width, uint32_t value);

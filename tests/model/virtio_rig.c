@@ -6,15 +6,31 @@
 
 void rig_init(struct virtio_rig *r, uint64_t features)
 {
+    rig_init_on(r, RIG_PCI_MODERN, features);
+}
+
+static bool is_on_pci(const struct virtio_rig *r)
+{
+    return r->kind == RIG_PCI_MODERN || r->kind == RIG_PCI_LEGACY;
+}
+
+void rig_init_on(struct virtio_rig *r, enum rig_kind kind, uint64_t features)
+{
     static const uint16_t sizes[] = {128, 128, 128};
 
-    *r = (struct virtio_rig){0};
+    *r = (struct virtio_rig){.kind = kind};
     hal_model_init(&r->hal);
     pci_model_init(&r->bus, true, false);
     virtio_model_init(&r->model, features, sizes, 3);
     r->model.dma = hal_model_dma;
     r->model.dma_ctx = &r->hal;
+    if (!is_on_pci(r)) {
+        virtio_mmio_model_init(&r->mmio, &r->model, kind == RIG_MMIO ? 2 : 1);
+        return;
+    }
     virtio_pci_model_init(&r->pci, &r->model, 0x1045, 3);
+    if (kind == RIG_PCI_LEGACY)
+        virtio_pci_model_make_legacy(&r->pci);
     pci_model_add(&r->bus, &r->pci.fn);
 }
 
@@ -28,7 +44,7 @@ static int take_virtio(void *ctx, const struct pci_dev *dev)
     return 1;
 }
 
-int rig_open(struct virtio_rig *r)
+static int find_on_pci(struct virtio_rig *r)
 {
     int err =
         pci_host_init(&r->host, &(struct pci_host_config){.space = &r->bus.space,
@@ -38,12 +54,40 @@ int rig_open(struct virtio_rig *r)
 
     if (err)
         return err;
-    if (pci_scan(&r->host, take_virtio, r) != 1)
-        return -ENODEV;
-    err = pci_modern_open(&r->transport, &r->pci_dev);
-    if (!err)
-        virtio_init(&r->dev, &r->transport.transport, &r->hal.hal, "model");
-    return err;
+    return pci_scan(&r->host, take_virtio, r) == 1 ? 0 : -ENODEV;
+}
+
+static int open_transport(struct virtio_rig *r)
+{
+    int err = is_on_pci(r) ? find_on_pci(r) : 0;
+
+    if (err)
+        return err;
+    if (r->kind == RIG_PCI_MODERN)
+        return pci_modern_open(&r->transport, &r->pci_dev);
+    if (r->kind == RIG_PCI_LEGACY)
+        return pci_legacy_open(&r->legacy, &r->pci_dev);
+    return virtio_mmio_open(&r->mmio_transport, &r->mmio.space, VIRTIO_MMIO_MODEL_ADDR,
+                            VIRTIO_MMIO_MODEL_BYTES);
+}
+
+static const struct virtio_transport *transport_of(struct virtio_rig *r)
+{
+    if (r->kind == RIG_PCI_MODERN)
+        return &r->transport.transport;
+    return r->kind == RIG_PCI_LEGACY ? &r->legacy.transport
+                                     : &r->mmio_transport.transport;
+}
+
+int rig_open(struct virtio_rig *r)
+{
+    int err = open_transport(r);
+
+    if (err)
+        return err;
+    r->ops = transport_of(r);
+    virtio_init(&r->dev, r->ops, &r->hal.hal, "model");
+    return 0;
 }
 
 void rig_enable_msix(struct virtio_rig *r)
@@ -74,7 +118,10 @@ unsigned rig_end(struct virtio_rig *r)
     }
     if (r->transport.pci.host)
         pci_modern_close(&r->transport);
+    if (r->legacy.pci.host)
+        pci_legacy_close(&r->legacy);
+    virtio_mmio_close(&r->mmio_transport);
     if (r->host.cfg.space)
         pci_host_fini(&r->host);
-    return hal_model_end(&r->hal) + r->bus.live_maps;
+    return hal_model_end(&r->hal) + r->bus.live_maps + r->mmio.live_maps;
 }

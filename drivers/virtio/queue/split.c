@@ -421,15 +421,16 @@ static const struct vq_ops split_ops = {
     .destroy = split_destroy,
 };
 
-/* Lay the three areas out in s->ring, used ring aligned to 4. */
+/* Lay the three areas out in s->ring, used ring aligned to 4, or as a legacy transport wants it. */
 static int ring_alloc(struct split *s)
 {
     size_t size = s->vq.cfg.size;
     size_t avail_at = size * sizeof(struct vring_desc);
-    size_t used_at = align_up(avail_at + 6 + 2 * size, 4);
+    size_t align = max_u64(s->vq.transport->ring_align, 4);
+    size_t used_at = align_up(avail_at + 6 + 2 * size, align);
     const struct balloon_hal *hal = s->vq.hal;
     char *base;
-    int err = hal->dma_alloc(hal->ctx, used_at + 6 + 8 * size, &s->ring);
+    int err = hal->dma_alloc(hal->ctx, align_up(used_at + 6 + 8 * size, align), &s->ring);
 
     if (err)
         return err;

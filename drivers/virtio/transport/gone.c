@@ -55,12 +55,6 @@ static uint32_t config_generation(void *ctx)
     return 0;
 }
 
-static uint16_t num_queues(void *ctx)
-{
-    (void)ctx;
-    return 0;
-}
-
 static uint32_t queue_max(void *ctx, uint16_t index)
 {
     (void)ctx;
@@ -114,7 +108,6 @@ const struct virtio_transport virtio_transport_gone = {
     .config_read = config_read,
     .config_write = config_write,
     .config_generation = config_generation,
-    .num_queues = num_queues,
     .queue_max = queue_max,
     .queue_setup = queue_setup,
     .queue_disable = drop_index,

@@ -7,6 +7,7 @@
 
 #include "base/bits.h"
 #include "base/err.h"
+#include "drivers/bus/msix.h"
 #include "drivers/virtio/device.h"
 
 /* virtio 1.3, 4.1.4: struct virtio_pci_cap. */
@@ -52,11 +53,6 @@ enum common_reg {
 };
 
 #define NO_DOORBELL UINT64_MAX
-
-/* MSI-X capability: while it is enabled a device sends no INTx. */
-#define PCI_CAP_ID_MSIX 0x11
-#define MSIX_CONTROL    2u
-#define MSIX_ENABLE     BIT32(15)
 
 /* What a structure must look like, R-H-08. `most`: we never touch more of it. */
 static const struct cap_rule {
@@ -141,18 +137,11 @@ static uint32_t op_config_generation(void *ctx)
     return reg_read8(&pm->common, REG_GENERATION);
 }
 
-static uint16_t op_num_queues(void *ctx)
-{
-    struct pci_modern *pm = ctx;
-
-    return (uint16_t)reg_read16(&pm->common, REG_NUM_QUEUES);
-}
-
 static uint32_t op_queue_max(void *ctx, uint16_t index)
 {
     struct pci_modern *pm = ctx;
 
-    if (index >= op_num_queues(pm))
+    if (index >= reg_read16(&pm->common, REG_NUM_QUEUES))
         return 0;
     reg_write16(&pm->common, REG_QUEUE_SELECT, index);
     return reg_read16(&pm->common, REG_QUEUE_SIZE);
@@ -252,6 +241,7 @@ static uint8_t op_isr_ack(void *ctx)
 static const struct virtio_transport operations = {
     .name = "pci-modern",
     .required_features = BIT64(VIRTIO_F_VERSION_1),
+    .has_generation = true,
     .reset = op_reset,
     .status_get = op_status_get,
     .status_set = op_status_set,
@@ -260,7 +250,6 @@ static const struct virtio_transport operations = {
     .config_read = op_config_read,
     .config_write = op_config_write,
     .config_generation = op_config_generation,
-    .num_queues = op_num_queues,
     .queue_max = op_queue_max,
     .queue_setup = op_queue_setup,
     .queue_disable = op_queue_disable,
@@ -387,19 +376,6 @@ static int walk_caps(struct pci_modern *pm)
     return found > 0 ? 0 : -ENODEV;
 }
 
-static void use_intx(struct pci_modern *pm)
-{
-    unsigned steps = 0;
-    int pos = pci_cap_find(&pm->pci, PCI_CAP_ID_MSIX, 0, &steps);
-
-    if (pos > 0) {
-        uint32_t control = pci_cfg_read(&pm->pci, (unsigned)pos + MSIX_CONTROL, 2);
-
-        pci_cfg_write(&pm->pci, (unsigned)pos + MSIX_CONTROL, 2, control & ~MSIX_ENABLE);
-    }
-    pci_disable(&pm->pci, PCI_CMD_INTX_DISABLE);
-}
-
 int pci_modern_open(struct pci_modern *pm, const struct pci_dev *dev)
 {
     int err;
@@ -421,7 +397,7 @@ int pci_modern_open(struct pci_modern *pm, const struct pci_dev *dev)
         pci_modern_close(pm);
         return err;
     }
-    use_intx(pm);
+    msix_disable(dev);
     pci_enable(dev, PCI_CMD_MEMORY);
     op_reset(pm);
     return 0;

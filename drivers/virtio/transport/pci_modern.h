@@ -18,8 +18,6 @@
 
 #define PCI_MODERN_QUEUES 8 /* doorbells remembered */
 
-#define PCI_VENDOR_VIRTIO 0x1AF4
-
 /* Capabilities that were refused; the first acceptable one of each type is used. */
 struct pci_modern_errors {
     /* structure shorter than its type needs, or past configuration space */

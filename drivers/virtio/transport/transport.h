@@ -3,7 +3,7 @@
  * The transport seam: what virtio needs of a bus, virtio 1.3, 2 and 4. One table per kind of
  * transport, every operation mandatory; quirks of a kind stay inside its file, so nobody ever asks
  * which one it is. A legacy transport emulates what it lacks: FEATURES_OK reads back as written,
- * config_generation() as a constant.
+ * config_generation() as a constant; what it asks of others stands in the properties below.
  *
  * Values come from an untrusted device and are handed on unchecked: device.c and the rings check.
  * Context: the driver's task; isr_ack() also from the ISR.
@@ -12,6 +12,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#define PCI_VENDOR_VIRTIO 0x1AF4
 
 /* virtio 1.3, 2.1: device status bits. */
 enum virtio_status {
@@ -45,6 +47,15 @@ struct virtio_transport {
 
     /* Bits that the driver must accept here, R-T-05: VERSION_1, or none on a legacy transport. */
     uint64_t required_features;
+    /* Bits that are accepted where offered, whatever the driver is: ANY_LAYOUT on a legacy one. */
+    uint64_t optional_features;
+
+    /* Not 0, legacy: a split ring is one block aligned to this, its used ring begins at a multiple of it
+     * (R-T-19). Always a power of two. */
+    uint32_t ring_align;
+    bool has_fixed_sizes; /* queues have the size queue_max() says, no smaller one */
+    bool
+        has_generation; /* config_generation() means something; else read twice, R-T-09 */
 
     /* Write 0 to the status. Reset is complete when status_get() reads 0, R-T-02. */
     void (*reset)(void *ctx);
@@ -61,7 +72,6 @@ struct virtio_transport {
     void (*config_write)(void *ctx, uint32_t offset, unsigned width, uint32_t value);
     uint32_t (*config_generation)(void *ctx);
 
-    uint16_t (*num_queues)(void *ctx);
     uint32_t (*queue_max)(void *ctx, uint16_t index); /* 0: no such queue */
     /* Tell the device where the queue is and enable it. 0; -EBUSY: enabled already; -EPROTO: the
      * device does not take it or its doorbell lies outside the window. */
