@@ -2,15 +2,17 @@
 /*
  * A PCI function whose configuration space and registers are the fuzzer's: 256 bytes, BAR sizes, and
  * then one value for each register read; configuration reads may change from one to the next. The
- * scan, the walk of capabilities, the BARs and the modern transport end, stay inside their windows
- * (the bus model aborts otherwise) and give every window back.
+ * scan, the walk of capabilities, the BARs, the MSI-X table and both transports end, stay inside their
+ * windows (the bus model aborts otherwise) and give every window back.
  */
 #include "tests/fuzz/stream.h"
 #include "tests/model/hal_model.h"
 #include "tests/model/pci_bus.h"
 
 #include "base/bits.h"
+#include "drivers/bus/msix.h"
 #include "drivers/virtio/device.h"
+#include "drivers/virtio/transport/pci_legacy.h"
 #include "drivers/virtio/transport/pci_modern.h"
 
 #include <stdlib.h>
@@ -22,6 +24,7 @@ struct fuzz {
     struct pci_model_fn fn;
     struct pci_host host;
     bool fickle; /* configuration reads change */
+    bool use_msix, use_legacy;
     unsigned opened;
 };
 
@@ -63,19 +66,18 @@ static uint32_t cfg_twist(void *ctx, unsigned offset, unsigned width, uint32_t h
 }
 
 /* A device all of whose answers are made up: run a life on it. */
-static void use(struct fuzz *f, const struct pci_dev *found)
+static void live(struct fuzz *f, const struct virtio_transport *transport,
+                 struct virtio_vectors vectors)
 {
     static const struct virtio_queue_opts opts = {.max_size = 16};
     const struct virtio_wanted wanted = {.supported = UINT64_MAX};
-    struct pci_modern pm;
     struct virtio_device dev;
     uint32_t words[3];
     struct vq *q;
 
-    if (pci_modern_open(&pm, found) != 0)
-        return;
     f->opened++;
-    virtio_init(&dev, &pm.transport, &f->hal.hal, "fuzz");
+    virtio_init(&dev, transport, &f->hal.hal, "fuzz");
+    virtio_use_vectors(&dev, vectors);
     if (virtio_negotiate(&dev, &wanted) == 0) {
         for (uint16_t i = 0; i < 3; i++)
             virtio_queue_create(&dev, i, &opts, &q);
@@ -87,7 +89,38 @@ static void use(struct fuzz *f, const struct pci_dev *found)
     must(virtio_reset(&dev) == 0 || dev.state == VIRTIO_DEAD);
     virtio_fini(&dev);
     must(f->hal.mem_live == 0 && (f->hal.dma_live == 0 || dev.state == VIRTIO_DEAD));
-    pci_modern_close(&pm);
+}
+
+static void live_with_msix(struct fuzz *f, const struct pci_dev *found,
+                           const struct virtio_transport *transport)
+{
+    struct virtio_vectors vectors = {.queues = 1};
+    struct msix mx = {0};
+
+    if (f->use_msix && msix_open(&mx, found) == 0) {
+        must(mx.entries > 0 && mx.entries <= MSIX_ENTRIES);
+        for (unsigned i = 0; i < 3; i++)
+            must(msix_set(&mx, i, 0xFEE00000, i) != 0 || i < mx.entries);
+        vectors.is_msix = msix_enable(&mx) == 0;
+    }
+    live(f, transport, vectors);
+    msix_close(&mx);
+}
+
+static void use(struct fuzz *f, const struct pci_dev *found)
+{
+    struct pci_modern pm;
+    struct pci_legacy pl;
+
+    if (f->use_legacy) {
+        if (pci_legacy_open(&pl, found) != 0)
+            return;
+        live_with_msix(f, found, &pl.transport);
+        pci_legacy_close(&pl);
+    } else if (pci_modern_open(&pm, found) == 0) {
+        live_with_msix(f, found, &pm.transport);
+        pci_modern_close(&pm);
+    }
 }
 
 static int visit(void *ctx, const struct pci_dev *dev)
@@ -102,6 +135,7 @@ static int visit(void *ctx, const struct pci_dev *dev)
                  bar.addr + bar.size_bytes > bar.addr);
     must(pci_intx_line(dev) != 0);
     copy.vendor = PCI_VENDOR_VIRTIO; /* do not let the fuzzer search for it */
+    copy.device = 0x1002;
     if (f->opened < 2)
         use(f, &copy);
     return 0;
@@ -126,6 +160,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (unsigned i = 0; i < sizeof(f->fn.cfg); i++)
         f->fn.cfg[i] = take8(&f->in);
     f->fickle = (flags & 2) != 0;
+    f->use_msix = (flags & 4) != 0;
+    f->use_legacy = (flags & 8) != 0;
     f->fn.ctx = f;
     f->fn.bar_read = bar_read;
     f->fn.bar_write = bar_write;
