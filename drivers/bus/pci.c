@@ -15,8 +15,6 @@
 
 #define ECAM_BUS_SIZE (UINT64_C(1) << 20)
 #define BUSES         256u
-#define SLOTS         32u
-#define FUNCTIONS     8u
 
 #define NO_VENDOR         0xFFFFu
 #define HEADER_MULTI      0x80u
@@ -87,7 +85,7 @@ static bool bus_has_devices(struct pci_host *host, uint8_t bus)
 {
     struct pci_dev dev = {.host = host, .bus = bus};
 
-    for (dev.slot = 0; dev.slot < SLOTS; dev.slot++)
+    for (dev.slot = 0; dev.slot < PCI_SLOTS; dev.slot++)
         if (pci_cfg_read(&dev, PCI_VENDOR_ID, 2) != NO_VENDOR)
             return true;
     return false;
@@ -166,8 +164,7 @@ static void note_bridge(struct pci_dev *dev, struct bus_walk *walk)
         walk_add(walk, to);
 }
 
-/* False when no function is there. */
-static bool read_identity(struct pci_dev *dev, bool *multi)
+bool pci_identify(struct pci_dev *dev, bool *multi)
 {
     uint32_t id = pci_cfg_read(dev, PCI_VENDOR_ID, 4);
     uint32_t header;
@@ -196,13 +193,13 @@ static int scan_slot(struct pci_dev *dev, struct bus_walk *walk, pci_visit_fn vi
         int ret;
 
         dev->fn = (uint8_t)fn;
-        if (!read_identity(dev, &multi)) {
+        if (!pci_identify(dev, &multi)) {
             if (fn == 0)
                 return 0;
             continue;
         }
         if (multi)
-            functions = FUNCTIONS;
+            functions = PCI_FUNCTIONS;
         if (dev->header_type == HEADER_PCI_BRIDGE)
             note_bridge(dev, walk);
         ret = visit(ctx, dev);
@@ -219,7 +216,7 @@ int pci_scan(struct pci_host *host, pci_visit_fn visit, void *ctx)
 
     walk_add(&walk, 0);
     while (walk_next(&walk, &bus)) {
-        for (unsigned slot = 0; slot < SLOTS; slot++) {
+        for (unsigned slot = 0; slot < PCI_SLOTS; slot++) {
             struct pci_dev dev = {.host = host, .bus = bus, .slot = (uint8_t)slot};
             int ret = scan_slot(&dev, &walk, visit, ctx);
 

@@ -35,7 +35,15 @@ enum pci_reg {
     PCI_CLASS = 0x0A,
     PCI_HEADER_TYPE = 0x0E,
     PCI_BAR0 = 0x10,
-    PCI_SECONDARY_BUS = 0x19, /* header type 1 */
+    PCI_SECONDARY_BUS = 0x19, /* header type 1, as the windows below */
+    PCI_IO_BASE = 0x1C,
+    PCI_IO_LIMIT = 0x1D,
+    PCI_MEM_BASE = 0x20,
+    PCI_MEM_LIMIT = 0x22,
+    PCI_PREF_BASE = 0x24,
+    PCI_PREF_LIMIT = 0x26,
+    PCI_PREF_BASE_HIGH = 0x28,
+    PCI_PREF_LIMIT_HIGH = 0x2C,
     PCI_SUBSYSTEM_ID = 0x2E,
     PCI_CAP_POINTER = 0x34,
     PCI_INTERRUPT_LINE = 0x3C,
@@ -51,6 +59,9 @@ enum pci_command {
 
 #define PCI_STATUS_CAP_LIST (1 << 4)
 #define PCI_CAP_ID_VENDOR   0x09
+#define PCI_CAP_ID_EXPRESS  0x10
+#define PCI_SLOTS           32
+#define PCI_FUNCTIONS       8
 #define PCI_CFG_SIZE        256 /* the part we read; ECAM has 4096, nothing there is needed */
 
 /* What devices claimed that cannot be. */
@@ -63,6 +74,7 @@ struct pci_errors {
     uint64_t bar_bad_size;    /* size mask is no power of two, or 2^64 */
     uint64_t bar_bad_address; /* unassigned, unaligned, or runs past the address space */
     uint64_t bar_no_window;   /* the machine could not map it */
+    uint64_t bar_unwilling;   /* does not keep the address it was given */
 };
 
 struct pci_host_config {
@@ -96,7 +108,7 @@ struct pci_dev {
 struct pci_bar {
     paddr_t addr;
     uint64_t size_bytes;
-    bool is_io, is_64;
+    bool is_io, is_64, is_prefetchable;
 };
 
 /* Called once for each function found; `dev` lives during the call, copy it to keep it. A value
@@ -110,6 +122,10 @@ void pci_host_fini(struct pci_host *host);
 
 /* Visit every function of every bus that bus 0 leads to. 0 or what `visit` returned. */
 int pci_scan(struct pci_host *host, pci_visit_fn visit, void *ctx);
+
+/* Fill in who answers at host, bus, slot and fn of `dev`. False: nobody. *multi: it has further
+ * functions. */
+bool pci_identify(struct pci_dev *dev, bool *multi);
 
 /* Configuration registers; `width` 1, 2 or 4, offset aligned to it and below PCI_CFG_SIZE. A function
  * that is not there reads as all-ones. */
@@ -132,6 +148,12 @@ void pci_disable(const struct pci_dev *dev, uint16_t command_bits);
  * unassigned; -EPROTO: the upper half of another BAR, or a claim that cannot be (counted).
  */
 int pci_bar_read(const struct pci_dev *dev, unsigned bar, struct pci_bar *out);
+
+/* The same for one that may be unassigned: its address is what stands there, unchecked. */
+int pci_bar_measure(const struct pci_dev *dev, unsigned bar, struct pci_bar *out);
+
+/* BARs a function of this header type has. */
+unsigned pci_bar_count(const struct pci_dev *dev);
 
 /* Map `length` bytes at `offset` of the BAR; offset 0 of the window is that place. Give it back by
  * pci_bar_unmap(). 0; -EINVAL: outside the BAR; else what the machine says. */

@@ -9,14 +9,15 @@
 #define CAP_STEPS ((PCI_CFG_SIZE - CAP_FIRST) / 4) /* each takes 4 bytes at least */
 #define CAP_NEXT  1u
 
-#define BAR_IO        BIT32(0)
-#define BAR_TYPE(low) ((low) >> 1 & 3u)
-#define BAR_TYPE_64   2u
-#define BAR_TYPE_RSVD 3u
-#define BAR_MEM_FLAGS UINT32_C(0xF)
-#define BAR_IO_FLAGS  UINT32_C(0x3)
-#define IO_SPACE      UINT64_C(0x10000)
-#define PHYS_LIMIT    BIT64(52)
+#define BAR_IO           BIT32(0)
+#define BAR_TYPE(low)    ((low) >> 1 & 3u)
+#define BAR_TYPE_64      2u
+#define BAR_TYPE_RSVD    3u
+#define BAR_PREFETCHABLE BIT32(3)
+#define BAR_MEM_FLAGS    UINT32_C(0xF)
+#define BAR_IO_FLAGS     UINT32_C(0x3)
+#define IO_SPACE         UINT64_C(0x10000)
+#define PHYS_LIMIT       BIT64(52)
 
 int pci_cap_find(const struct pci_dev *dev, uint8_t id, int after, unsigned *steps)
 {
@@ -117,9 +118,14 @@ static bool address_fits(const struct pci_bar *bar)
            bar->addr <= limit - bar->size_bytes;
 }
 
-int pci_bar_read(const struct pci_dev *dev, unsigned bar, struct pci_bar *out)
+unsigned pci_bar_count(const struct pci_dev *dev)
 {
-    unsigned count = dev->header_type == 0 ? 6 : 2;
+    return dev->header_type == 0 ? 6 : 2;
+}
+
+int pci_bar_measure(const struct pci_dev *dev, unsigned bar, struct pci_bar *out)
+{
+    unsigned count = pci_bar_count(dev);
     struct pci_errors *errors = &dev->host->errors;
     struct pci_bar b = {0};
     uint32_t low;
@@ -130,6 +136,7 @@ int pci_bar_read(const struct pci_dev *dev, unsigned bar, struct pci_bar *out)
     low = pci_cfg_read(dev, bar_reg(bar), 4);
     b.is_io = (low & BAR_IO) != 0;
     b.is_64 = bar_is_64(low);
+    b.is_prefetchable = !b.is_io && (low & BAR_PREFETCHABLE) != 0;
     if (!bar_begins(dev, bar) || (b.is_64 && bar + 1 == count) ||
         (!b.is_io && BAR_TYPE(low) == BAR_TYPE_RSVD)) {
         errors->bar_bad_kind++;
@@ -140,7 +147,7 @@ int pci_bar_read(const struct pci_dev *dev, unsigned bar, struct pci_bar *out)
     if (b.is_64)
         b.addr |= (uint64_t)pci_cfg_read(dev, bar_reg(bar + 1), 4) << 32;
     mask = probe_mask(dev, bar, &b);
-    if (mask == 0 || b.addr == 0)
+    if (mask == 0)
         return -ENODEV;
 
     b.size_bytes = ~mask + 1;
@@ -148,8 +155,21 @@ int pci_bar_read(const struct pci_dev *dev, unsigned bar, struct pci_bar *out)
         errors->bar_bad_size++;
         return -EPROTO;
     }
+    *out = b;
+    return 0;
+}
+
+int pci_bar_read(const struct pci_dev *dev, unsigned bar, struct pci_bar *out)
+{
+    struct pci_bar b;
+    int err = pci_bar_measure(dev, bar, &b);
+
+    if (err)
+        return err;
+    if (b.addr == 0)
+        return -ENODEV;
     if (!address_fits(&b)) {
-        errors->bar_bad_address++;
+        dev->host->errors.bar_bad_address++;
         return -EPROTO;
     }
     *out = b;

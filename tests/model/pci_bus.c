@@ -7,14 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COMMAND    0x04u
-#define BAR0       0x10u
-#define BAR_END    0x28u
-#define CMD_IO     1u
-#define CMD_MEMORY 2u
-#define ECAM_BYTES (UINT64_C(256) << 20)
-#define PORT_FIRST 0xCF8
-#define PORT_DATA  4u
+#define COMMAND        0x04u
+#define BAR0           0x10u
+#define BAR_END        0x28u
+#define INTERRUPT_LINE 0x3Cu
+#define CMD_IO         1u
+#define CMD_MEMORY     2u
+#define ECAM_BYTES     (UINT64_C(256) << 20)
+#define PORT_FIRST     0xCF8
+#define PORT_DATA      4u
 
 /* One mapped window: either a piece of ECAM or a piece of a BAR. */
 struct window {
@@ -61,7 +62,7 @@ static struct pci_model_fn *find(struct pci_model *m, unsigned bus, unsigned slo
 {
     for (unsigned i = 0; i < m->count; i++)
         if (m->fns[i]->bus == bus && m->fns[i]->slot == slot && m->fns[i]->fn == fn)
-            return m->fns[i];
+            return m->fns[i]->is_absent ? NULL : m->fns[i];
     return NULL;
 }
 
@@ -112,8 +113,11 @@ static void cfg_write(struct pci_model *m, struct pci_model_fn *fn, unsigned off
             bar_cfg_write(m, fn, (offset - BAR0) / 4, value);
     } else if (offset == COMMAND && width == 2) {
         pci_model_set(fn, COMMAND, 2, value & 0x0407);
+    } else if (offset == INTERRUPT_LINE && width == 1) {
+        pci_model_set(fn, INTERRUPT_LINE, 1, value);
     } else if (offset >= 0x40) {
-        pci_model_set(fn, offset, width, value);
+        if (!fn->cfg_write || !fn->cfg_write(fn->ctx, offset, width, value))
+            pci_model_set(fn, offset, width, value);
     }
 }
 
@@ -289,8 +293,11 @@ static void port_write(void *ctx, uint64_t offset, unsigned width, uint32_t valu
 
 static int space_port(void *ctx, uint16_t first, uint16_t count, struct reg_io *out)
 {
+    struct pci_model *m = ctx;
+
     if (first != PORT_FIRST)
-        return open_window(ctx, first, count, true, out);
+        return m->other_ports ? m->other_ports(m->other_ctx, first, count, out)
+                              : open_window(m, first, count, true, out);
     *out = (struct reg_io){
         .ctx = ctx, .size_bytes = count, .read = port_read, .write = port_write};
     return 0;

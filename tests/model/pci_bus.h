@@ -25,6 +25,10 @@ struct pci_model_fn {
     void (*bar_write)(void *ctx, unsigned bar, uint64_t offset, unsigned width,
                       uint32_t value);
 
+    bool is_absent; /* plugged out, or without power: nobody answers */
+    /* Called for a write to configuration space past the header; true: it has done it. NULL: bytes. */
+    bool (*cfg_write)(void *ctx, unsigned offset, unsigned width, uint32_t value);
+
     /* A lie: may change what a configuration read returns. NULL: honest. */
     uint32_t (*cfg_twist)(void *ctx, unsigned offset, unsigned width, uint32_t honest);
 };
@@ -35,6 +39,9 @@ struct pci_model {
     unsigned count;
     bool has_ecam, has_ports;
     uint32_t port_address;
+    /* Ports other than those of configuration space. NULL: there are none. */
+    int (*other_ports)(void *ctx, uint16_t first, uint16_t count, struct reg_io *out);
+    void *other_ctx;
     unsigned maps, live_maps; /* calls so far; windows not yet given back */
     unsigned fail_map_at;     /* from 1; 0: none */
     /* BAR size probes while the BAR was decoded: a driver's mistake */
