@@ -70,7 +70,8 @@ static uint32_t twist(void *ctx, unsigned offset, unsigned width, uint32_t hones
 
 static void parse(struct fuzz *f)
 {
-    size_t len = min_u64(take16(&f->in), f->in.left);
+    uint16_t wanted = take16(&f->in);
+    size_t len = min_u64(wanted, f->in.left);
 
     hotplug_acpi_parse(f->in.data, len, &f->desc);
     f->in.data += len;
