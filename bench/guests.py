@@ -7,33 +7,33 @@ differ. Both obey `fill` and `free` on their serial port and answer with the sam
 
 import glob
 import os
-import sys
+import re
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-sys.path.insert(0, os.path.join(ROOT, "tools"))
+import backing as backings
+from tree import CACHE, DISK, IMAGE, ROOT  # noqa: F401
 
-from host import qemu  # noqa: E402
-from host.errors import MIB, ToolError  # noqa: E402, F401
+from host import qemu
+from host.errors import MIB, ToolError
 
-IMAGE = os.path.join(ROOT, "build/aerostat.elf")
-DISK = os.path.join(ROOT, "build/aerostat.img")
 READY_LIMIT_S = 120
 ANSWER_LIMIT_S = 60
 MOVE_LIMIT_S = 120  # requests run inside QEMU's vCPU and may keep it from answering
+RANGE = re.compile(r"([0-9a-f]+)-([0-9a-f]+) ")
 
 
 class Guest(qemu.Guest):
-    """A guest that can be named, stopped, and made to touch memory."""
+    """A guest that can be named, stopped, and made to touch memory. `spec` are the other words of
+    qemu.GuestSpec."""
 
-    def __init__(self, name, size_bytes, image=IMAGE, append="", initrd=None, ram="private",
-                 boot="pvh"):
-        extra = ("-initrd", initrd) if initrd else ()
-        super().__init__(qemu.GuestSpec(image, memory=size_bytes, ram=ram, config=append,
-                                        boot=boot, extra=extra))
+    def __init__(self, name, image=IMAGE, backing=None, **spec):
+        self.backing = backing or backings.BACKINGS["thp"]
+        spec.setdefault("ram", self.backing.ram)
+        super().__init__(qemu.GuestSpec(image, **spec))
         self.name = name
 
     def start(self):
-        super().start()
+        with backings.in_force(self.backing):
+            super().start()
         self.qmp.timeout = MOVE_LIMIT_S
 
     def wait_ready(self):
@@ -47,16 +47,58 @@ class Guest(qemu.Guest):
 
     def cpu_seconds(self):
         """CPU time that QEMU's threads have used: unlike wall-clock time it hardly depends on what
-        else the host does. From schedstat, whose unit is ns."""
-        total = 0
-        for path in glob.glob(f"/proc/{self.pid}/task/*/schedstat"):
-            with open(path, encoding="ascii") as file:
-                total += int(file.read().split()[0])
-        return total / 1e9
+        else the host does."""
+        return sum(map(_thread_seconds, glob.glob(f"/proc/{self.pid}/task/*/schedstat")))
 
-    def fill_and_free(self, size_bytes):
-        """The guest writes that much memory and gives all of it back to its allocator."""
+    def vcpu_seconds(self):
+        """CPU time of the thread that runs the guest, and the host's work in its place."""
+        thread = self.qmp.execute("query-cpus-fast")[0]["thread-id"]
+        return _thread_seconds(f"/proc/{self.pid}/task/{thread}/schedstat")
+
+    def resident(self):
+        """Resident bytes of the whole process, from counters: cheap enough to poll."""
+        with open(f"/proc/{self.pid}/statm", "rb") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    def ram_held(self):
+        """(resident bytes of the guest's RAM alone, bytes of those on huge pages). Walks the page
+        tables: not for polling."""
+        with open(f"/proc/{self.pid}/smaps", encoding="ascii") as file:
+            return ram_of_smaps(file, self.spec.memory)
+
+    def fill(self, size_bytes):
+        """The guest takes that much memory and writes to each page of it."""
         got = self.ask(f"fill {size_bytes // MIB}M", ANSWER_LIMIT_S, event="fill").number("bytes")
         if got is None or got < size_bytes:
             raise ToolError(f"{self.name} filled {got} bytes, not {size_bytes}")
-        self.ask("free", ANSWER_LIMIT_S, event="free")
+
+    def free(self):
+        """All of it goes back to the guest's allocator; the event that says so."""
+        return self.ask("free", ANSWER_LIMIT_S, event="free")
+
+    def fill_and_free(self, size_bytes):
+        self.fill(size_bytes)
+        self.free()
+
+
+def ram_of_smaps(lines, memory):
+    """(Rss, AnonHugePages) in bytes of the one mapping that is as large as the guest's memory."""
+    held, inside = {}, False
+    for line in lines:
+        head = RANGE.match(line)
+        if head:
+            inside = int(head.group(2), 16) - int(head.group(1), 16) == memory
+        elif inside and line.startswith(("Rss:", "AnonHugePages:")):
+            key, value = line.split()[:2]
+            held[key] = held.get(key, 0) + int(value) * 1024
+    if not held:
+        raise ToolError(f"QEMU has no mapping of {memory} bytes")
+    return held["Rss:"], held["AnonHugePages:"]
+
+
+def _thread_seconds(path):
+    try:
+        with open(path, encoding="ascii") as file:
+            return int(file.read().split()[0]) / 1e9  # its unit is ns
+    except FileNotFoundError:  # the thread has ended
+        return 0.0

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The Linux guest that the comparison runs against: Debian's kernel as a binary, and an initramfs
-with busybox and the virtio modules of the same package.
+with busybox, the virtio modules of the same package, and hold.c.
 
 Packages are fetched by apt-get into a cache folder and unpacked there with dpkg-deb; nothing is
 installed on the host, and the host's own kernel is not touched. The guest obeys `fill` and `free`
@@ -24,11 +24,10 @@ MODULES = ("virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_
            "virtio_pci", "virtio_mmio", "virtio_balloon")
 
 INIT = """#!/bin/sh
-# Loads the balloon driver, then obeys commands: fill <MiB>M, free. A file on tmpfs stands for a
-# program's memory: every page of it is written, and removing it gives all of them back.
+# Loads the balloon driver, then obeys commands: fill <MiB>M, free. `fill` is a program that takes
+# memory, writes to each page and answers by itself; with its end all of them are free again.
 export PATH=/bin
 mount -t devtmpfs dev /dev
-mount -t tmpfs -o size=100% fill /fill
 exec </dev/ttyS0 >/dev/ttyS0 2>&1
 stty -echo
 for module in @MODULES@; do
@@ -37,16 +36,16 @@ done
 echo "@ t=0 event=ready"
 while read -r verb size; do
     case $verb in
-    fill) dd if=/dev/zero of=/fill/data bs=1M count=${size%M} 2>/dev/null
-          echo "@ t=0 event=fill bytes=$(stat -c %s /fill/data)" ;;
-    free) rm -f /fill/data
+    fill) hold ${size%M} & ;;
+    free) kill $!; wait $! 2>/dev/null
           echo "@ t=0 event=free" ;;
     *) echo "@ t=0 event=error command=$verb" ;;
     esac
 done
 """
 
-APPLETS = ("sh", "mount", "stty", "insmod", "echo", "dd", "rm", "stat")
+APPLETS = ("sh", "mount", "stty", "insmod", "echo", "kill")
+HOLD_C = os.path.join(os.path.dirname(os.path.abspath(__file__)), "hold.c")
 
 
 class PeerError(ToolError):
@@ -68,20 +67,21 @@ def prepare(cache):
     kernel = _only(glob.glob(f"{kernel_tree}/boot/vmlinuz-*"), "a kernel", package)
     busybox = _only(glob.glob(f"{busybox_tree}/bin/busybox"), "busybox", BUSYBOX_PACKAGE)
     initramfs = os.path.join(cache, "initramfs")
-    with open(busybox, "rb") as source:
-        data = build_initramfs(source.read(), _modules(kernel_tree))
+    programs = {"busybox": _contents(busybox), "hold": _compiled(cache)}
+    data = build_initramfs(programs, _modules(kernel_tree))
     with open(initramfs, "wb") as out:
         out.write(data)
     return kernel, initramfs
 
 
-def build_initramfs(busybox, modules):
-    """The archive: busybox, its applets, the modules (a dict of name to bytes) and /init."""
+def build_initramfs(programs, modules):
+    """The archive: programs and modules (dicts of name to bytes), busybox's applets and /init."""
     archive = cpio.Archive()
-    for folder in ("bin", "dev", "proc", "fill", "modules"):
+    for folder in ("bin", "dev", "proc", "modules"):
         archive.folder(folder)
     archive.device("dev/console", 5, 1)
-    archive.file("bin/busybox", busybox, executable=True)
+    for name, data in programs.items():
+        archive.file(f"bin/{name}", data, executable=True)
     for applet in APPLETS:
         archive.link(f"bin/{applet}", "busybox")
     for name, data in modules.items():
@@ -131,6 +131,18 @@ def _unpacked(cache, package, members):
     os.rename(partial, tree)
     shutil.rmtree(fetched)
     return tree
+
+
+def _compiled(cache):
+    """hold.c as a program without libraries."""
+    program = os.path.join(cache, "hold")
+    _run(["gcc", "-O2", "-static", "-o", program, HOLD_C], "are gcc and libc6-dev installed?")
+    return _contents(program)
+
+
+def _contents(path):
+    with open(path, "rb") as source:
+        return source.read()
 
 
 def _modules(kernel_tree):

@@ -1,16 +1,23 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Unit tests of the pure parts of bench/: the archive writer, the initramfs, timing, statistics."""
+"""Unit tests of the pure parts of bench/: the archive writer, the initramfs, the clocks, what a turn
+does, pairs and statistics. test_bench_host.py has those that look at the host."""
 
+import mmap
 import os
 import sys
+import time
 
 import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../../bench"))
 
 import cpio  # noqa: E402
+import floor  # noqa: E402
 import linux_peer  # noqa: E402
 import measure  # noqa: E402
+import pairs  # noqa: E402
+import summary  # noqa: E402
+import turn  # noqa: E402
 
 MIB = 1 << 20
 
@@ -33,9 +40,8 @@ class FakeQmp:
 
     def __init__(self, polls):
         self.polls = polls
-        self.actual = 0
-        self.target = 0
-        self.left = 0
+        self.actual = self.target = 0
+        self.left = 10**9  # at rest
 
     def balloon(self, size):
         self.target = size
@@ -97,9 +103,11 @@ def test_cpio_pads_every_length(size):
 
 
 def test_initramfs_loads_what_it_holds():
-    data = linux_peer.build_initramfs(b"box", {"virtio": b"1", "virtio_balloon": b"2"})
+    data = linux_peer.build_initramfs({"busybox": b"box", "hold": b"program"},
+                                      {"virtio": b"1", "virtio_balloon": b"2"})
     found = {name: contents for name, _, contents in entries(data)}
     assert found["modules/virtio_balloon.ko"] == b"2"
+    assert found["bin/busybox"] == b"box" and found["bin/hold"] == b"program"
     assert b"for module in virtio virtio_balloon; do" in found["init"]
     used = found["init"].decode()
     for applet in linux_peer.APPLETS:
@@ -120,8 +128,41 @@ def test_a_kernel_zeroes_pages_only_when_asked():
 
 def test_timed_move_counts_until_actual_equals_the_target():
     clock = Clock()
-    seconds = measure.timed_move(FakeQmp(10), 160 * MIB, clock, clock.sleep)
-    assert seconds == pytest.approx(10 * measure.POLL_S)
+    path = measure.timed_move(FakeQmp(10), 160 * MIB, clock, clock.sleep)
+    assert path.seconds == pytest.approx(10 * measure.POLL_S)
+
+
+def test_timed_move_stops_where_it_is_told_to():
+    clock, qmp = Clock(), FakeQmp(10**9)
+    path = measure.timed_move(qmp, 160 * MIB, clock, clock.sleep,
+                              until=lambda actual: clock.now > 0.1)
+    assert path.seconds == pytest.approx(0.1, abs=2 * measure.POLL_S)
+
+
+def test_a_path_knows_when_a_share_of_it_was_covered():
+    down = measure.Path([(0, 1000), (1, 800), (2, 300), (3, 40), (4, 0)])
+    up = measure.Path([(0, 0), (1, 200), (2, 700), (5, 1000)])
+    assert (down.passed(0.63), down.passed(0.95), down.seconds) == (2, 3, 4)
+    assert (up.passed(0.63), up.passed(0.95)) == (2, 5)
+
+
+def test_a_fall_is_over_when_nearly_all_of_it_has_gone():
+    looks = [(0, 1000), (1, 600), (2, 102), (3, 105), (4, 100)]
+    assert measure.fall_of(looks) == (900, 2)
+    assert measure.fall_of([(0, 5), (1, 5)]) == (0, None)
+    assert measure.fall_of([]) == (0, None)
+
+
+def test_the_watch_sees_our_own_memory_come_and_go():
+    with measure.RssWatch(os.getpid()) as watch:
+        memory = mmap.mmap(-1, 64 * MIB)
+        memory.write(b"x" * len(memory))
+        time.sleep(0.1)
+        start = time.monotonic()
+        memory.close()
+        time.sleep(0.1)
+        fallen, seconds = watch.fall(start, time.monotonic())
+    assert fallen > 48 * MIB and 0 <= seconds < 0.1
 
 
 def test_timed_move_gives_up():
@@ -146,17 +187,21 @@ def test_settle_gives_up_on_a_guest_that_never_moves():
 
 
 def test_pairs_alternate_drop_the_first_and_stop_the_other():
-    log, turns = [], []
+    log, turns, floors = [], [], []
     guests = {name: FakeGuest(name, log) for name in ("aerostat", "linux")}
 
-    def turn(guest):
+    def turn_of(guest):
         turns.append(guest.name)
-        return {case: measure.Move(float(len(turns)), 0.5) for case in measure.CASES}
+        return len(turns)
 
-    samples = measure.run_pairs(guests, 2, turn, lambda *_: None)
+    def host():
+        floors.append(len(turns))
+        return len(floors)
+
+    samples, costs = pairs.run_pairs(guests, 2, turn_of, host, lambda *_: None)
     assert turns == ["aerostat", "linux", "linux", "aerostat", "aerostat", "linux"]
-    walls = {name: [move.wall_s for move in samples[name]["shrink touched"]] for name in samples}
-    assert walls == {"aerostat": [4.0, 5.0], "linux": [3.0, 6.0]}
+    assert samples == {"aerostat": [4, 5], "linux": [3, 6]}
+    assert floors == [2, 4, 6] and costs == [2, 3]  # after each pair, the first one dropped too
     running = set(guests)
     for name, what in log:
         running = running | {name} if what == "resume" else running - {name}
@@ -164,36 +209,115 @@ def test_pairs_alternate_drop_the_first_and_stop_the_other():
             assert running == {name}
 
 
+PLAN = turn.Plan(high=1000 * floor.PAGE, low=200 * floor.PAGE, fill=600 * floor.PAGE)
+COSTS = {floor.INFLATE_TOUCHED: 5.0, floor.INFLATE_UNTOUCHED: 1.0, floor.REPORT_TOUCHED: 0.1,
+         floor.INFLATE_REPORTED: 0.9, floor.DEFLATE_BLOCKS: 2.0}
+
+
+def test_the_floor_of_a_case_is_that_of_its_pages():
+    def seconds(case, figure, reporting):
+        return summary.floor_seconds(case, figure, PLAN, COSTS, reporting)
+
+    assert seconds(turn.SHRINK_TOUCHED, "t_actual", False) == 600 * 5.0 + 200 * 1.0
+    assert seconds(turn.SHRINK_TOUCHED, "t_actual", True) == pytest.approx(600 * 1.0 + 200 * 1.0)
+    assert seconds(turn.SHRINK_TOUCHED, "t_rss", True) == pytest.approx(600 * 0.1)
+    assert seconds(turn.SHRINK_TOUCHED, "t_rss", False) == 600 * 5.0
+    assert seconds(turn.SHRINK_UNTOUCHED, "t_actual", True) == 800 * 1.0
+    assert seconds(turn.RETURN, "t_actual", True) == 800 * 2.0
+    assert seconds(turn.RETURN_TOUCH, "t_touched", True) is None
+
+
+def turns(walls, **more):
+    """A turn for each of these times, with more figures of the touched shrink."""
+    return [{case: {"t_actual": wall, "t_touched": wall, "cpu": wall / 2} | (
+        more if case == turn.SHRINK_TOUCHED else {}) for case, _ in summary.ROWS}
+        for wall in walls]
+
+
 def test_summary_is_a_ratio_of_medians():
-    def moves(walls, cpu_s):
-        return {case: [measure.Move(wall_s, cpu_s) for wall_s in walls] for case in measure.CASES}
-
-    samples = {"aerostat": moves([1.0, 9.0, 2.0], 0.5), "linux": moves([4.0, 5.0, 100.0], 0.7)}
-    row = measure.summarise(samples, 1000 * measure.PAGE)[0]
-    assert row["ours"]["median_s"] == 2.0 and row["peer"]["median_s"] == 5.0
-    assert row["ratio"] == 2.5 and row["cpu_ratio"] == pytest.approx(1.4)
-    assert row["ours"]["us_per_page"] == pytest.approx(2000)
-    text = measure.table([row])
-    assert "**2.50**" in text and "shrink touched" in text
-    assert {line.count("|") for line in text.splitlines()} == {8}
+    samples = {"aerostat": turns([1.0, 9.0, 2.0]), "linux": turns([4.0, 5.0, 100.0])}
+    row = summary.summarise(samples, [COSTS], PLAN, False)[0]
+    assert row["case"] == turn.SHRINK_TOUCHED and row["figure"] == "t_actual"
+    assert row["ours"].median == 2.0 and row["peer"].median == 5.0
+    assert row["ratio"] == 2.5 and row["cpu_ratio"] == 2.5
+    assert row["floor_ratio"] == 3200 / 2.0
+    text = summary.table([row], "private, THP", "aerostat", "linux")
+    assert "**2.50**" in text and "shrink touched" in text and "private, THP" in text
+    assert {line.count("|") for line in text.splitlines()} == {10}
 
 
-def test_one_turn_shrinks_and_grows_touched_and_untouched():
-    clock, asked = Clock(), []
+def test_a_figure_that_one_guest_lacks_has_no_ratio():
+    samples = {"aerostat": turns([1.0, 2.0], t_rss=0.5), "linux": turns([4.0, 5.0], t_rss=None)}
+    rows = summary.summarise(samples, [], PLAN, True)
+    row = next(row for row in rows if row["figure"] == "t_rss")
+    assert row["peer"] is None and row["ratio"] is None and row["floor_ratio"] is None
+    assert "| – | – |" in summary.table([row], "shared file", "aerostat", "linux")
+    assert not any(row["figure"] == "t_first" for row in rows)  # nobody has it: no row
 
-    class Guest:
-        """Counts a tenth of a second of CPU per question."""
 
-        qmp = FakeQmp(2)
-        cpu = 0.0
+def test_an_overshoot_of_nothing_has_no_ratio():
+    assert summary.ratio(summary.figure_of([5]), summary.figure_of([0])) is None
+    assert summary.spread(summary.figure_of([4 * MIB]), True) == "4.00 (4.00–4.00)"
+    assert summary.spread(summary.figure_of([0.25, 0.5, 0.125])) == "250 (125–500)"
 
-        def cpu_seconds(self):
-            self.cpu += 0.1
-            return self.cpu
 
-        def fill_and_free(self, size_bytes):
-            asked.append(size_bytes)
+class TurningGuest:
+    """Reaches each target at once, counts a tenth of a second of CPU per question."""
 
-    moves = measure.one_turn(Guest(), 1024 * MIB, 160 * MIB, 840 * MIB, clock.sleep)
-    assert asked == [840 * MIB] and list(moves) == list(measure.CASES)
-    assert all(move.cpu_s == pytest.approx(0.1) for move in moves.values())
+    pid = os.getpid()
+
+    def __init__(self):
+        self.qmp = FakeQmp(0)
+        self.qmp.actual = self.qmp.target = PLAN.high
+        self.cpu, self.filled, self.log = 0.0, 0, []
+
+    def cpu_seconds(self):
+        self.cpu += 0.1
+        return self.cpu
+
+    def fill(self, size_bytes):
+        assert self.qmp.actual == PLAN.high and not self.filled
+        self.filled = size_bytes
+        self.log.append("fill")
+
+    def free(self):
+        self.filled = 0
+        self.log.append("free")
+        return Answer()
+
+    def fill_and_free(self, size_bytes):
+        self.fill(size_bytes)
+        self.free()
+
+    def events_since(self, number):
+        return ([Answer()], number + 1) if self.log else ([], 0)
+
+
+class Answer:
+    """The answer to `free`, and an event of a return."""
+
+    def __init__(self):
+        self.host = time.monotonic()
+
+    def has(self, event):
+        return event == "return"
+
+    def number(self, key):
+        return {"first_ns": 500_000, "all_ns": 2_000_000}[key]
+
+
+def test_a_turn_measures_every_case_and_leaves_the_guest_as_it_was():
+    guest = TurningGuest()
+    cases = turn.Turn(guest, PLAN, lambda _: None).run()
+    assert set(cases) == {case for case, _ in summary.ROWS}
+    assert guest.log == ["fill", "free"] * 3 and guest.qmp.actual == PLAN.high
+    assert cases[turn.RETURN]["t_first"] == 0.0005 and cases[turn.RETURN]["t_all"] == 0.002
+    assert cases[turn.SHRINK_TOUCHED]["t_gap"] < 0.1
+    assert all(figures["cpu"] == pytest.approx(0.1) for figures in cases.values()
+               if "cpu" in figures)
+
+
+def test_overshoot_is_how_far_a_guest_still_fell():
+    down = measure.Path([(0, 1000), (1, 700)])
+    assert turn.overshoot(down, measure.Path([(0, 700), (1, 640), (2, 1000)])) == 60
+    assert turn.overshoot(down, measure.Path([(0, 720), (1, 1000)])) == 0
