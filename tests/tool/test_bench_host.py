@@ -343,5 +343,5 @@ def test_the_cost_of_reporting_is_a_difference_of_medians():
 
 
 def test_a_return_is_told_per_8_gib():
-    row = command("return-time")["row"](16, "private", [(3e-5, 0.004, 4096), (5e-5, 0.006, 4096)])
+    row = command("return-time")["row"](16, "private", [(3e-5, 0.004, 2 << 20), (5e-5, 0.006, 2 << 20)])
     assert "| 40 |" in row and "| **5.00** |" in row
