@@ -73,6 +73,7 @@ static int attach(void)
     const struct virtio_balloon_opts opts = {
         .accept_oom = config_bool("balloon.oom"),
         .classic_stats = config_is("balloon.stats", "classic"),
+        .hint = config_bool("balloon.hint"),
         .poll_interval_ns = config_u64("poll_interval"),
     };
     struct virtio_port *port = device.port;
@@ -216,6 +217,26 @@ uint64_t balloon_device_frames(void)
         return 0;
     virtio_balloon_get_status(device.vb, &now);
     return now.held_frames + now.in_flight_frames;
+}
+
+uint64_t balloon_device_hinted(void)
+{
+    struct virtio_balloon_status now;
+
+    if (!device.vb)
+        return 0;
+    virtio_balloon_get_status(device.vb, &now);
+    return now.hinted_frames;
+}
+
+uint64_t balloon_device_lent(void)
+{
+    return device.vb ? virtio_balloon_hinted_frames(device.vb) : 0;
+}
+
+uint64_t balloon_device_recall(uint64_t frames)
+{
+    return device.vb ? virtio_balloon_recall_hinted(device.vb, frames) : 0;
 }
 
 uint64_t balloon_device_target(void)

@@ -191,13 +191,17 @@ void balloon_report_stats(const struct virtio_balloon *vb, const struct virtio_p
     print_core(&now.core);
     event_emit(
         "balloon=virtio event=stats target=%llu limit=%llu actual=%llu in_flight=%llu "
-        "actual_writes=%llu round_trip_ns=%llu stats_answers=%llu hint_rounds=%llu "
-        "set_bytes=%llu quarantined=%llu",
+        "actual_writes=%llu round_trip_ns=%llu stats_answers=%llu set_bytes=%llu "
+        "quarantined=%llu",
         (unsigned long long)now.wish_pages, (unsigned long long)now.target_pages,
         (unsigned long long)now.size_pages, (unsigned long long)now.in_flight_pages,
         (unsigned long long)now.actual_writes, (unsigned long long)now.round_trip_ns,
-        (unsigned long long)now.stats_answers, (unsigned long long)now.hint_rounds,
-        (unsigned long long)now.set_bytes, (unsigned long long)now.quarantined_frames);
+        (unsigned long long)now.stats_answers, (unsigned long long)now.set_bytes,
+        (unsigned long long)now.quarantined_frames);
+    event_emit("balloon=virtio event=stats hinted=%llu hint_rounds=%llu hint_bytes=%llu "
+               "hint_recalled=%llu",
+               (unsigned long long)now.hinted_frames, (unsigned long long)now.hint_rounds,
+               (unsigned long long)now.hint_bytes, (unsigned long long)now.hint_recalled);
     event_emit(
         "balloon=virtio event=stats features=0x%llx offered=0x%llx irq=%s "
         "missed_irqs=%llu broken=%llu silences=%llu resets=%llu restart_failures=%llu "

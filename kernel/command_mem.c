@@ -278,21 +278,24 @@ void command_mem(int argc, char **argv)
         log_answer("mem: the books agree");
     }
     uint64_t total = stats.total_frames * FRAME_SIZE + memory_early_bytes();
-    uint64_t free = stats.free_frames * FRAME_SIZE;
+    uint64_t lent = stats.lent_frames * FRAME_SIZE;
+    uint64_t free = stats.free_frames * FRAME_SIZE - lent;
+    uint64_t hinted = drivers_hinted_frames() * FRAME_SIZE;
     uint64_t reserve = stats.reserve_frames * FRAME_SIZE;
     uint64_t ballooned = drivers_ballooned_frames() * FRAME_SIZE;
     uint64_t app = appmem_held(app_memory()) * FRAME_SIZE;
 
     event_emit(
         "event=mem total=%llu free=%llu available=%llu reserve=%llu ballooned=%llu "
-        "filled=%llu app=%llu kernel=%llu metadata=%llu page_tables=%llu "
+        "hinted=%llu filled=%llu app=%llu kernel=%llu metadata=%llu page_tables=%llu "
         "free_blocks_touched=%llu free_blocks_untouched=%llu managed=%llu promised=%llu "
         "volatile=%llu",
-        (ull)total, (ull)free, (ull)(free > reserve ? free - reserve : 0), (ull)reserve,
-        (ull)ballooned, (ull)state.filled_bytes, (ull)app,
-        (ull)(total - free - ballooned - state.filled_bytes - app),
+        (ull)total, (ull)free, (ull)(free + lent > reserve ? free + lent - reserve : 0),
+        (ull)reserve, (ull)ballooned, (ull)hinted, (ull)state.filled_bytes, (ull)app,
+        (ull)(total - free - ballooned - hinted - state.filled_bytes - app),
         (ull)(stats.metadata_bytes + drivers_metadata_bytes()), (ull)paging_table_bytes(),
-        (ull)stats.free_blocks_touched, (ull)stats.free_blocks_untouched,
+        (ull)(stats.free_blocks_touched - stats.lent_frames / BLOCK_FRAMES),
+        (ull)stats.free_blocks_untouched,
         (ull)(total - hal_accounted_frames() * FRAME_SIZE),
         (ull)(app_memory()->stats.promised * FRAME_SIZE),
         (ull)(app_memory()->stats.volatile_frames * FRAME_SIZE));

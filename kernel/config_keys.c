@@ -36,6 +36,12 @@ const struct config_key config_keys[CONFIG_KEY_COUNT] = {
         .meaning = "statistics sent: the tags of virtio 1.0, or all that are known",
     },
     {
+        .name = "balloon.hint",
+        .type = CONFIG_TYPE_BOOL,
+        .built_in = "on",
+        .meaning = "tell a migrating host which memory is free and need not be sent",
+    },
+    {
         .name = "app",
         .type = CONFIG_TYPE_TEXT,
         .built_in = "",

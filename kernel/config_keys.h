@@ -25,6 +25,6 @@ struct config_key {
     const char *meaning;
 };
 
-#define CONFIG_KEY_COUNT 13
+#define CONFIG_KEY_COUNT 14
 
 extern const struct config_key config_keys[CONFIG_KEY_COUNT];

@@ -9,6 +9,7 @@
 #include "kernel/hal.h"
 #include "kernel/log.h"
 #include "kernel/mcfg.h"
+#include "kernel/memory.h"
 #include "kernel/x86/mmio.h"
 
 #include "base/bits.h"
@@ -201,14 +202,28 @@ static int on_function(void *ctx, const struct pci_dev *dev)
     return 0;
 }
 
+static uint64_t lent(void *ctx)
+{
+    (void)ctx;
+    return balloon_device_lent();
+}
+
+static uint64_t recall(void *ctx, uint64_t frames)
+{
+    (void)ctx;
+    return drivers_release_hinted(frames);
+}
+
 void drivers_start(void)
 {
+    const struct pmm_lender lender = {.frames = lent, .recall = recall};
     struct pci_host_config cfg = {
         .space = &machine_reg_space, .use_ports = true, .log = kernel_log};
     struct mcfg_window window;
     size_t len;
     const void *mcfg = acpi_find("MCFG", &len);
 
+    pmm_set_lender(memory_pmm(), &lender);
     if (mcfg && !mcfg_parse(mcfg, len, &window)) {
         cfg.ecam_base = window.base;
         cfg.ecam_first = window.first_bus;
@@ -236,6 +251,16 @@ void drivers_memory_freed(void)
 uint64_t drivers_ballooned_frames(void)
 {
     return balloon_device_frames();
+}
+
+uint64_t drivers_hinted_frames(void)
+{
+    return balloon_device_hinted();
+}
+
+uint64_t drivers_release_hinted(uint64_t frames)
+{
+    return balloon_device_recall(frames);
 }
 
 bool drivers_is_ballooned(pfn_t first, uint64_t frames)

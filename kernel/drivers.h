@@ -45,6 +45,13 @@ void drivers_memory_freed(void);
 /* Frames inside balloons now: told to the host, or on the way there or back. */
 uint64_t drivers_ballooned_frames(void);
 
+/* Frames that were hinted to a migrating host, which need not send them: no part of the balloon. */
+uint64_t drivers_hinted_frames(void);
+
+/* Memory is wanted: give hinted blocks back until they make `frames`, as far as the host is through with
+ * them. How many came. The allocator asks by itself (mm/pmm.h); may be called from inside a driver. */
+uint64_t drivers_release_hinted(uint64_t frames);
+
 /* True when any of these frames is in a balloon. */
 bool drivers_is_ballooned(pfn_t first, uint64_t frames);
 

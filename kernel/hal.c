@@ -19,13 +19,23 @@ static struct {
     int64_t accounted_frames;
 } state;
 
-static bool has_block(bool touched_only)
+static bool has_block(struct run_want want)
 {
     struct pmm_stats pmm;
 
     pmm_stats(state.pmm, &pmm);
-    return pmm.free_blocks_touched > 0 ||
-           (!touched_only && pmm.free_blocks_untouched > 0);
+    uint64_t touched = pmm.free_blocks_touched;
+
+    if (want.free_only)
+        touched -= pmm.lent_frames / BLOCK_FRAMES;
+    return touched > 0 || (!want.touched_only && pmm.free_blocks_untouched > 0);
+}
+
+static bool has_room(struct run_want want, uint64_t frames)
+{
+    if (want.free_only)
+        return reclaim_spare_for_balloon(app_memory()) >= frames;
+    return reclaim_for_balloon(app_memory(), frames);
 }
 
 static int run_take(void *ctx, unsigned order, struct run_want want, pfn_t *out,
@@ -35,14 +45,15 @@ static int run_take(void *ctx, unsigned order, struct run_want want, pfn_t *out,
                                 .class = PMM_MOVABLE,
                                 .pfn_limit = want.pfn_limit,
                                 .touched_only = want.touched_only,
+                                .no_recall = want.free_only,
                                 .keep_reserve = true};
     struct pmm_run run;
 
     (void)ctx;
     /* Dropping caches for a block that there is not would be in vain. */
-    if (order == BLOCK_ORDER && !has_block(want.touched_only))
+    if (order == BLOCK_ORDER && !has_block(want))
         return -ENOMEM;
-    if (!reclaim_for_balloon(app_memory(), UINT64_C(1) << order))
+    if (!has_room(want, UINT64_C(1) << order))
         return -ENOMEM;
     int err = pmm_take(state.pmm, pmm_want, &run);
     if (err)
@@ -145,10 +156,18 @@ void hal_mem_stats(struct mem_stats *out)
     out->available_bytes = has > kept ? has - kept : 0;
 }
 
+/* What is lent the balloon counts itself. */
 static void mem_stats(void *ctx, struct mem_stats *out)
 {
+    uint64_t lent;
+    struct pmm_stats pmm;
+
     (void)ctx;
     hal_mem_stats(out);
+    pmm_stats(state.pmm, &pmm);
+    lent = pmm.lent_frames << FRAME_SHIFT;
+    out->free_bytes -= lent;
+    out->available_bytes -= min_u64(lent, out->available_bytes);
 }
 
 static void relax(void *ctx)

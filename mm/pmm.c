@@ -85,19 +85,53 @@ int pmm_frame_take(struct pmm *pmm, const struct pmm_want *want, uint64_t limit,
     return 0;
 }
 
+static bool recall(struct pmm *pmm, uint64_t frames)
+{
+    return pmm->lender.recall && pmm->lender.recall(pmm->lender.ctx, frames) > 0;
+}
+
+bool pmm_recall_for(struct pmm *pmm, uint64_t frames)
+{
+    const struct pmm_stats *stats = &pmm->stats;
+    uint64_t wanted = stats->reserve_frames + frames;
+
+    if (stats->free_frames < wanted)
+        return recall(pmm, wanted - stats->free_frames);
+    if (stats->free_blocks_touched + stats->free_blocks_untouched == 0)
+        return recall(pmm, BLOCK_FRAMES);
+    return false;
+}
+
+bool pmm_recall_all(struct pmm *pmm)
+{
+    return recall(pmm, UINT64_MAX);
+}
+
+static int take(struct pmm *pmm, const struct pmm_want *want, struct pmm_run *out)
+{
+    const struct pmm_stats *stats = &pmm->stats;
+    uint64_t limit = want->pfn_limit == 0 ? UINT64_MAX : want->pfn_limit;
+
+    if (want->keep_reserve &&
+        stats->free_frames < stats->reserve_frames + BIT64(want->order))
+        return -ENOMEM;
+    return want->order == 0 ? pmm_frame_take(pmm, want, limit, out)
+                            : take_block(pmm, want, limit, out);
+}
+
 int pmm_take(struct pmm *pmm, struct pmm_want want, struct pmm_run *out)
 {
     struct pmm_stats *stats = &pmm->stats;
-    uint64_t limit = want.pfn_limit == 0 ? UINT64_MAX : want.pfn_limit;
-    int err = -ENOMEM;
+    bool may_recall = !want.no_recall && !want.pieces_only;
 
     if (want.order != 0 && want.order != BLOCK_ORDER)
         return -EINVAL;
 
-    if (!want.keep_reserve ||
-        stats->free_frames >= stats->reserve_frames + BIT64(want.order))
-        err = want.order == 0 ? pmm_frame_take(pmm, &want, limit, out)
-                              : take_block(pmm, &want, limit, out);
+    if (may_recall)
+        pmm_recall_for(pmm, BIT64(want.order));
+    int err = take(pmm, &want, out);
+    if (err && may_recall && !want.touched_only && pmm_recall_all(pmm))
+        err = take(pmm, &want, out);
     if (want.order == 0)
         *(err ? &stats->frame_failures : &stats->frame_allocs) += 1;
     else
@@ -122,4 +156,14 @@ void pmm_stats(const struct pmm *pmm, struct pmm_stats *out)
 {
     *out = pmm->stats;
     out->maps_free = pmm->maps_free;
+    if (!pmm->lender.frames)
+        return;
+    out->lent_frames = pmm->lender.frames(pmm->lender.ctx);
+    out->free_frames += out->lent_frames;
+    out->free_blocks_touched += out->lent_frames / BLOCK_FRAMES;
+}
+
+void pmm_set_lender(struct pmm *pmm, const struct pmm_lender *lender)
+{
+    pmm->lender = *lender;
 }

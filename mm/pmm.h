@@ -36,6 +36,7 @@ struct pmm_want {
     bool touched_only;  /* -ENOMEM rather than untouched memory */
     bool keep_reserve;  /* -ENOMEM rather than take the last `reserve` bytes */
     bool pieces_only;   /* -ENOMEM rather than break up a whole block or mix classes */
+    bool no_recall;     /* -ENOMEM rather than have lent memory back */
 };
 
 struct pmm_run {
@@ -43,12 +44,13 @@ struct pmm_run {
     enum run_state state; /* what the host has behind it */
 };
 
-/* Counters; bytes where it says so. `free` and its parts, partial_blocks, metadata_bytes and maps_free
+/* Counters; bytes where it says so. `free` and its parts, lent_frames, partial_blocks, metadata_bytes and maps_free
  * tell of now, all others only grow. */
 struct pmm_stats {
     uint64_t total_frames;        /* all that pmm_init() was given, metadata included */
-    uint64_t free_frames;         /* free now, in whole blocks and in pieces */
-    uint64_t free_blocks_touched; /* whole free blocks, by state */
+    uint64_t free_frames;         /* free now, in whole blocks, in pieces, and lent */
+    uint64_t lent_frames;         /* of these, those that are lent */
+    uint64_t free_blocks_touched; /* whole free blocks, by state; lent ones are touched */
     uint64_t free_blocks_untouched;
     uint64_t partial_blocks[2]; /* by enum pmm_class */
     uint64_t metadata_bytes;    /* descriptors, ranges, map pool */
@@ -94,6 +96,19 @@ void pmm_give_run(struct pmm *pmm, pfn_t pfn, uint64_t frames);
 int pmm_refill(struct pmm *pmm);
 
 void pmm_stats(const struct pmm *pmm, struct pmm_stats *out);
+
+/*
+ * Whole blocks that somebody took and keeps only as long as nobody needs them (those hinted to the host)
+ * count as free, and are called back before a want takes the last whole block or of the reserve, or is
+ * refused. Both hooks are called from inside pmm_take() and pmm_take_run().
+ */
+struct pmm_lender {
+    void *ctx;
+    uint64_t (*frames)(void *ctx); /* that are lent: a multiple of BLOCK_FRAMES */
+    /* pmm_give() at least so many of them, or all. How many came: 0 is always right. */
+    uint64_t (*recall)(void *ctx, uint64_t frames);
+};
+void pmm_set_lender(struct pmm *pmm, const struct pmm_lender *lender);
 
 /*
  * For compaction (mm/compact.h): set aside blocks in pieces of the movable class, those with the most

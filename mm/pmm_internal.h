@@ -112,6 +112,8 @@ struct pmm {
     uint64_t maps_free;
     bool is_growing; /* the pool is taking a frame for itself */
 
+    struct pmm_lender lender; /* hooks are NULL where there is none */
+
     struct pmm_stats stats; /* `free` and its parts are kept current here as well */
 };
 
@@ -128,6 +130,10 @@ static inline unsigned pmm_count_bits(uint64_t word)
 /* pmm.c */
 int pmm_frame_take(struct pmm *pmm, const struct pmm_want *want, uint64_t limit,
                    struct pmm_run *out); /* without counting */
+/* Lent memory comes back for a want of `frames` that would take the last of what is free; or all of it. False:
+ * nothing came. */
+bool pmm_recall_for(struct pmm *pmm, uint64_t frames);
+bool pmm_recall_all(struct pmm *pmm);
 
 /* pmm_block.c */
 uint32_t pmm_block_of(const struct pmm *pmm,

@@ -119,22 +119,29 @@ static int large_run(struct pmm *pmm, uint64_t frames, uint64_t align_frames,
     return -ENOMEM;
 }
 
+static int take_run(struct pmm *pmm, uint64_t frames, uint64_t align_frames,
+                    uint64_t limit, pfn_t *out)
+{
+    if (frames > pmm->stats.free_frames)
+        return -ENOMEM;
+    if (frames < BLOCK_FRAMES && align_frames <= BLOCK_FRAMES)
+        return small_run(pmm, (unsigned)frames, (unsigned)align_frames, limit, out);
+    return large_run(pmm, frames, align_frames, limit, out);
+}
+
 int pmm_take_run(struct pmm *pmm, uint64_t frames, uint64_t align_frames,
                  uint64_t pfn_limit, pfn_t *out)
 {
     uint64_t limit = pfn_limit == 0 ? UINT64_MAX : pfn_limit;
-    int err;
 
     if (frames == 0 || !is_pow2(align_frames))
         return -EINVAL;
     if (pmm->maps_free < PMM_MAPS_LOW)
         pmm_pool_grow(pmm); /* an error is met below: there is no memory */
-    if (frames > pmm->stats.free_frames)
-        err = -ENOMEM;
-    else if (frames < BLOCK_FRAMES && align_frames <= BLOCK_FRAMES)
-        err = small_run(pmm, (unsigned)frames, (unsigned)align_frames, limit, out);
-    else
-        err = large_run(pmm, frames, align_frames, limit, out);
+    pmm_recall_for(pmm, min_u64(frames, BLOCK_FRAMES)); /* of a longer one see below */
+    int err = take_run(pmm, frames, align_frames, limit, out);
+    if (err && pmm_recall_all(pmm))
+        err = take_run(pmm, frames, align_frames, limit, out);
     *(err ? &pmm->stats.run_failures : &pmm->stats.run_allocs) += 1;
     return err;
 }

@@ -95,14 +95,30 @@ int reclaim_blocks(struct appmem *mem, uint64_t count)
     return end(mem, has_any);
 }
 
-bool reclaim_for_balloon(struct appmem *mem, uint64_t frames)
+/* What stays free whatever the balloon wants. */
+static uint64_t kept_frames(struct appmem *mem)
 {
     struct pmm_stats stats;
 
     pmm_stats(mem->config.pmm, &stats);
-    uint64_t has = stats.free_frames + mem->stats.volatile_frames;
-    uint64_t kept = max_u64(stats.reserve_frames, appmem_min_frames(mem));
-    uint64_t wanted = kept + frames;
+    return max_u64(stats.reserve_frames, appmem_min_frames(mem));
+}
+
+uint64_t reclaim_spare_for_balloon(struct appmem *mem)
+{
+    uint64_t free = appmem_free_frames(mem), kept = kept_frames(mem);
+    uint64_t has = free + mem->stats.volatile_frames;
+
+    /* What is promised may be served from what can be dropped. */
+    if (free < kept || has < kept + appmem_promised(mem))
+        return 0;
+    return min_u64(free - kept, has - kept - appmem_promised(mem));
+}
+
+bool reclaim_for_balloon(struct appmem *mem, uint64_t frames)
+{
+    uint64_t has = appmem_free_frames(mem) + mem->stats.volatile_frames;
+    uint64_t wanted = kept_frames(mem) + frames;
 
     if (has < wanted + appmem_promised(mem))
         return false;

@@ -3,7 +3,7 @@
  * The order of measures when memory is short, for an app's promise, for a frame that is needed now, and
  * for the balloon, which takes what the app can spare but never asks a balloon:
  *
- *   hinted blocks (none yet) -> volatile regions -> compaction (blocks only, mm/compact.h) ->
+ *   hinted blocks (by the allocator itself) -> volatile regions -> compaction (blocks only, mm/compact.h) ->
  *   the balloon -> an error
  *
  * Time spent here is a stall (mm/pressure.h). Context: task level, not from inside a driver.
@@ -27,3 +27,6 @@ int reclaim_blocks(struct appmem *mem, uint64_t count);
 /* The balloon wants `frames` above the reserve: drop what is volatile as far as that needs it. True when
  * they are there and no promise is broken by taking them. */
 bool reclaim_for_balloon(struct appmem *mem, uint64_t frames);
+
+/* How many frames a balloon may take as things are, with nothing dropped for it. */
+uint64_t reclaim_spare_for_balloon(struct appmem *mem);

@@ -2,12 +2,14 @@
 /* Statistics for the host, R-V-38 and R-V-39. */
 #include "drivers/balloon/stats.h"
 
-unsigned balloon_stats_sample(const struct balloon *b, bool classic,
+unsigned balloon_stats_sample(const struct balloon *b, uint64_t lent_bytes, bool classic,
                               struct balloon_stat out[BALLOON_STATS_FULL])
 {
     struct mem_stats mem;
 
     b->hal->mem_stats(b->hal->ctx, &mem);
+    mem.free_bytes += lent_bytes;
+    mem.available_bytes += lent_bytes;
     /* R-V-44: frames that cannot be had back on demand are not memory of this guest now. */
     uint64_t lost = b->is_reclaimable ? 0 : balloon_size(b) << FRAME_SHIFT;
     const uint64_t values[BALLOON_STATS_FULL] = {

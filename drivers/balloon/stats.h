@@ -29,6 +29,7 @@ struct balloon_stat {
     uint64_t value; /* bytes or events, by tag */
 };
 
-/* Sample now. Always the same tags in the same order. Returns the number of entries. */
-unsigned balloon_stats_sample(const struct balloon *b, bool classic,
+/* Sample now. `lent_bytes` of free memory are with the driver, which gives them back whenever they are
+ * wanted. Always the same tags in the same order. Returns the number of entries. */
+unsigned balloon_stats_sample(const struct balloon *b, uint64_t lent_bytes, bool classic,
                               struct balloon_stat out[BALLOON_STATS_FULL]);

@@ -21,6 +21,7 @@ uint64_t vb_now(struct virtio_balloon *vb)
         gap -= VB_SILENCE_LOG_NS;
         vb->inflate.sent_ns += gap;
         vb->deflate.sent_ns += gap;
+        vb->hint.seen_ns += gap;
         vb->forgiven_ns += gap;
     }
     return vb->now_ns;
@@ -107,12 +108,14 @@ int virtio_balloon_attach(const struct virtio_transport *transport,
     vb->opts.poll_interval_ns = max_u64(opts->poll_interval_ns, NS_PER_MS);
     vb->irq = opts->is_polled ? VB_IRQ_POLLED : VB_IRQ_UNPROVEN;
     balloon_init(&vb->core, hal, rules);
+    vb_hint_init(vb);
     virtio_init(&vb->dev, transport, hal, "virtio-balloon");
     virtio_use_vectors(&vb->dev, opts->vectors);
     vb_now(vb);
     int err = vb_start(vb);
     if (err) {
         virtio_fini(&vb->dev);
+        vb_hint_fini(vb);
         balloon_fini(&vb->core);
         hal->dma_free(hal->ctx, &vb->shared_mem);
         hal->mem_free(hal->ctx, vb, sizeof(*vb));
@@ -151,8 +154,8 @@ void virtio_balloon_use_polling(struct virtio_balloon *vb)
     vb->hal->wake(vb->hal->ctx);
 }
 
-/* What the ISR byte would say. With MSI-X that register is not used (R-T-16): a change shows in the target
- * or in the generation, never by a look at the hint id (R-V-53); a request by its buffer. */
+/* What the ISR byte would say. With MSI-X that register is not used (R-T-16): a change shows in the
+ * generation, or in the values, where a transport has none (R-V-53); a request by its buffer. */
 static uint32_t look_for_causes(struct virtio_balloon *vb)
 {
     const struct virtio_transport *t = vb->dev.transport;
@@ -165,7 +168,8 @@ static uint32_t look_for_causes(struct virtio_balloon *vb)
         causes |= VIRTIO_ISR_QUEUE;
     if (vb->state == VIRTIO_BALLOON_LIVE && !vb->is_config_due &&
         (t->config_generation(t->ctx) != vb->generation ||
-         vb_frames(t->config_read(t->ctx, VB_CONFIG_NUM_PAGES, 4)) != vb->core.wish))
+         vb_frames(t->config_read(t->ctx, VB_CONFIG_NUM_PAGES, 4)) != vb->core.wish ||
+         vb_hint_is_new(vb)))
         causes |= VIRTIO_ISR_CONFIG;
     return causes;
 }
@@ -220,7 +224,7 @@ static void config_changed(struct virtio_balloon *vb)
     vb->generation = t->config_generation(t->ctx);
     /* R-V-53: the id is read here and nowhere else. */
     if (vb->vqs[VIRTIO_BALLOON_HINT])
-        vb->hint_id = t->config_read(t->ctx, VB_CONFIG_HINT_CMD_ID, 4);
+        vb_hint_latch(vb, t->config_read(t->ctx, VB_CONFIG_HINT_CMD_ID, 4));
 }
 
 static void run_step(struct virtio_balloon *vb)
@@ -234,6 +238,8 @@ static void run_step(struct virtio_balloon *vb)
         vb_hint_step(vb);
     if (vb_is_running(vb))
         vb_resize(vb);
+    if (vb->state == VIRTIO_BALLOON_LIVE)
+        vb_hint_make_room(vb);
     /* R-V-46: all is back and published. */
     if (vb->state == VIRTIO_BALLOON_DETACHING && !vb->is_moving && !vb->inflate.is_open &&
         !vb->deflate.is_open && balloon_size(&vb->core) == 0)
@@ -272,6 +278,7 @@ static void step_reset(struct virtio_balloon *vb)
     }
     free_queues(vb);
     vb->inflate.is_open = vb->deflate.is_open = false;
+    vb_hint_end(vb, err != 0);
     if (err) {
         log_to(&vb->hal->log, LOG_ERROR, "virtio-balloon: the device is dead: no reset");
         balloon_abandon(&vb->core);
@@ -351,6 +358,7 @@ void virtio_balloon_destroy(struct virtio_balloon *vb)
         balloon_forget(&vb->core); /* the shared frame stays too: it may still read it */
     else
         hal->dma_free(hal->ctx, &vb->shared_mem);
+    vb_hint_fini(vb);
     balloon_fini(&vb->core);
     hal->mem_free(hal->ctx, vb, sizeof(*vb));
 }

@@ -59,9 +59,10 @@ enum virtio_balloon_state {
 };
 
 struct virtio_balloon_opts {
-    bool accept_oom;               /* take DEFLATE_ON_OOM when offered, R-V-41 */
-    bool classic_stats;            /* statistics of tags 0-9 only, R-V-38 */
-    bool is_polled;                /* nobody will call virtio_balloon_isr() or _irq() */
+    bool accept_oom;    /* take DEFLATE_ON_OOM when offered, R-V-41 */
+    bool classic_stats; /* statistics of tags 0-9 only, R-V-38 */
+    bool hint;          /* answer a request for hints with the free blocks, R-V-54 */
+    bool is_polled;     /* nobody will call virtio_balloon_isr() or _irq() */
     struct virtio_vectors vectors; /* MSI-X: then _irq() is called, R-T-16 */
     uint64_t poll_interval_ns;
 };
@@ -79,12 +80,15 @@ struct virtio_balloon_status {
     uint64_t size_pages;
     uint64_t in_flight_pages;
     uint64_t in_flight_frames;       /* all that is neither held nor the allocator's */
-    uint64_t held_frames, set_bytes; /* the page set: what is in it, what it costs */
+    uint64_t held_frames, set_bytes; /* the page set: what is in it, what all sets cost */
     uint64_t quarantined_frames;     /* with a dead device for ever */
     struct balloon_counters core;
     uint64_t actual_writes;
     uint64_t round_trip_ns; /* of the last request */
-    uint64_t stats_answers, hint_rounds;
+    uint64_t stats_answers;
+    uint64_t hinted_frames; /* lent to the host's migration: in the hint queue or kept */
+    uint64_t hint_rounds, hint_bytes,
+        hint_recalled; /* recalled: frames taken back early */
     uint64_t missed_irqs, broken, silences, resets, restart_failures;
     uint64_t ring_errors; /* lies of the device found in its rings and registers */
 };
@@ -126,10 +130,18 @@ void virtio_balloon_destroy(struct virtio_balloon *vb);
 /*
  * The guest is out of memory: get at least `frames` back, in requests of up to 256, waiting for the
  * host but hardly longer than 5 s (R-V-41, R-X-07). Returns how many frames went back to the
- * allocator; 0 without DEFLATE_ON_OOM (R-V-42). Needs no memory, uses no interrupt. May not be
+ * allocator: hinted blocks only without DEFLATE_ON_OOM (R-V-42). Needs no memory, uses no interrupt. May not be
  * called from inside a HAL call.
  */
 uint64_t virtio_balloon_oom(struct virtio_balloon *vb, uint64_t frames);
+
+/* Blocks that were hinted and may be had again at any time (R-V-55); those still in the queue are not
+ * among them. In frames. */
+uint64_t virtio_balloon_hinted_frames(const struct virtio_balloon *vb);
+
+/* Memory is short: give hinted blocks back to the allocator until they make `frames`. Returns how many
+ * frames came; at once, in memory pressure's first measure. May be called from inside a HAL call. */
+uint64_t virtio_balloon_recall_hinted(struct virtio_balloon *vb, uint64_t frames);
 
 /* Free memory grew by other means: try again to reach the target (R-X-04). */
 void virtio_balloon_memory_freed(struct virtio_balloon *vb);

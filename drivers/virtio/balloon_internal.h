@@ -2,7 +2,7 @@
 /*
  * What the files of the virtio balloon share. balloon.c: attach, events, detach, reset;
  * balloon_negotiate.c: features, queue numbers, start; balloon_queue.c: requests and resizing;
- * balloon_stats.c: statistics and the idle hint queue; balloon_oom.c: the one synchronous path.
+ * balloon_stats.c: statistics; balloon_hint.c: free page hints; balloon_oom.c: the one synchronous path.
  */
 #pragma once
 
@@ -30,6 +30,7 @@ enum vb_config {
 
 /* Command ids of the hint queue, virtio 1.3, 5.5.6.5. */
 #define VB_HINT_STOP  0
+#define VB_HINT_DONE  1
 #define VB_HINT_FIRST 2
 
 /* virtio 1.3, 5.5.6.3: one statistic. Packed because the spec leaves val unaligned. */
@@ -59,7 +60,8 @@ _Static_assert(sizeof(struct vb_shared) <= FRAME_SIZE, "one frame");
 #define VB_RESTARTS          3 /* per minute, R-T-07 */
 #define VB_RESTART_WINDOW_NS (60 * NS_PER_S)
 #define VB_RESTART_MIN_NS    (200 * NS_PER_MS)
-#define VB_QUEUE_ENTRIES     16 /* more than any of our queues ever holds */
+#define VB_QUEUE_ENTRIES     16   /* more than any of our other queues ever holds */
+#define VB_HINT_ENTRIES      1024 /* 2 GiB: QEMU takes hints in bursts, tens of ms apart */
 
 /* One direction's request: at most one is open (R-V-27). */
 struct vb_request {
@@ -67,6 +69,31 @@ struct vb_request {
     bool is_open, is_logged; /* logged: silent for a second */
     bool is_irq_due;         /* the device owes an interrupt for the answer */
     uint64_t sent_ns;        /* moved on while the guest itself stood still */
+};
+
+/* A block in the hint queue: the device's until its buffer was used (R-V-56). */
+struct vb_hint_block {
+    struct vb_hint_block *next; /* of the free ones */
+    pfn_t first;
+    enum run_state state;
+    bool is_open;
+};
+
+/* Free page hints, R-V-53..56. */
+struct vb_hint {
+    uint32_t id;         /* as latched on a change of the configuration */
+    uint32_t served_id;  /* of the last round that was begun */
+    bool is_round;       /* one is under way: STOP was not sent yet */
+    bool is_busy;        /* the sets below are being changed */
+    unsigned words_open; /* start and stop words in the ring */
+    unsigned blocks_open;
+    struct vb_hint_block *blocks, *unused; /* as many as the ring has entries */
+    size_t block_count;
+    struct page_set held[2]; /* used by the device, kept until DONE; by enum run_state */
+    uint64_t begin_at_ns;    /* no round before */
+    uint64_t seen_ns;        /* the device last gave something back, or had nothing */
+    bool is_logged;          /* silent for a second */
+    uint64_t take_failures;  /* of the balloon, when it was last looked at */
 };
 
 enum vb_irq {
@@ -112,9 +139,7 @@ struct virtio_balloon {
 
     /* Answers. */
     uint64_t stats_at_ns; /* not before */
-    uint32_t hint_id, hint_served_id;
-    unsigned hint_open; /* words in the ring */
-    uint64_t hint_at_ns;
+    struct vb_hint hint;
 
     /* Reset and restart. */
     uint64_t restart_at_ns;
@@ -157,4 +182,21 @@ bool vb_finish(struct virtio_balloon *vb, struct vb_request *request);
 /* balloon_stats.c */
 int vb_stats_prime(struct virtio_balloon *vb);
 void vb_stats_step(struct virtio_balloon *vb);
+/* Where the device finds a field of vb->shared. */
+paddr_t vb_shared_addr(const struct virtio_balloon *vb, const void *field);
+
+/* balloon_hint.c */
+void vb_hint_init(struct virtio_balloon *vb);
+void vb_hint_fini(struct virtio_balloon *vb);
+/* The queues are new. 0 or -ENOMEM. */
+int vb_hint_start(struct virtio_balloon *vb);
 void vb_hint_step(struct virtio_balloon *vb);
+/* The register's value after a notification. */
+void vb_hint_latch(struct virtio_balloon *vb, uint32_t id);
+/* A look at the register where there is no notification. */
+bool vb_hint_is_new(const struct virtio_balloon *vb);
+/* The balloon could not grow: it may have what is held. */
+void vb_hint_make_room(struct virtio_balloon *vb);
+/* The reset is complete, or (`is_dead`) will never be: then blocks in the ring stay taken. */
+void vb_hint_end(struct virtio_balloon *vb, bool is_dead);
+uint64_t vb_hint_open_frames(const struct virtio_balloon *vb);

@@ -104,9 +104,11 @@ static int negotiate(struct virtio_balloon *vb)
 /* R-V-05: every queue of an accepted feature, and no other. */
 static int create_queues(struct virtio_balloon *vb)
 {
-    const struct virtio_queue_opts opts = {.max_size = VB_QUEUE_ENTRIES};
-
     for (unsigned i = 0; i < VIRTIO_BALLOON_QUEUES; i++) {
+        bool has_hints = i == VIRTIO_BALLOON_HINT && vb->opts.hint;
+        const struct virtio_queue_opts opts = {.max_size = has_hints ? VB_HINT_ENTRIES
+                                                                     : VB_QUEUE_ENTRIES};
+
         vb->vqs[i] = NULL;
         if (vb->queue_index[i] == VIRTIO_BALLOON_NO_QUEUE)
             continue;
@@ -133,7 +135,9 @@ static int set_up(struct virtio_balloon *vb)
         return err;
     vb->core.is_reclaimable =
         virtio_has_feature(&vb->dev, VIRTIO_BALLOON_F_DEFLATE_ON_OOM);
-    vb->hint_open = 0;
+    err = vb_hint_start(vb);
+    if (err)
+        return err;
     err = vb_stats_prime(vb);
     if (err)
         return err;

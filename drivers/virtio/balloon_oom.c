@@ -50,12 +50,14 @@ static uint64_t deflate_now(struct virtio_balloon *vb, uint64_t wanted)
 
 uint64_t virtio_balloon_oom(struct virtio_balloon *vb, uint64_t frames)
 {
+    uint64_t given = virtio_balloon_recall_hinted(vb, frames);
+
     /* R-V-42: without the bit the host relies on the limit. */
-    if (vb->in_step || !vb_is_running(vb) ||
+    if (given >= frames || vb->in_step || !vb_is_running(vb) ||
         !virtio_has_feature(&vb->dev, VIRTIO_BALLOON_F_DEFLATE_ON_OOM))
-        return 0;
+        return given;
     vb->in_step = true;
-    uint64_t given = balloon_oom_begin(&vb->core);
+    given += balloon_oom_begin(&vb->core);
     if (vb->inflate.is_open)
         vb_finish(vb, &vb->inflate); /* what it took may be all there is */
     uint64_t missing = given < frames ? frames - given : 0;

@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/*
- * Answers to the host: statistics by the "reverse" protocol of virtio 1.3, 5.5.6.3 (R-V-36..40), and
- * the hint queue, which this driver accepts but does not use: each command id gets an empty round
- * (R-V-03). Both at a bounded rate.
- */
+/* Statistics for the host by the "reverse" protocol of virtio 1.3, 5.5.6.3 (R-V-36..40), at a bounded rate. */
 #include "drivers/virtio/balloon_internal.h"
 
 #include "base/err.h"
 
-static paddr_t shared_addr(const struct virtio_balloon *vb, const void *field)
+paddr_t vb_shared_addr(const struct virtio_balloon *vb, const void *field)
 {
     return vb->shared_mem.addr +
            (paddr_t)((const char *)field - (const char *)vb->shared);
@@ -18,8 +14,10 @@ static paddr_t shared_addr(const struct virtio_balloon *vb, const void *field)
 static int post_stats(struct virtio_balloon *vb)
 {
     struct balloon_stat stats[BALLOON_STATS_FULL];
-    unsigned count = balloon_stats_sample(&vb->core, vb->opts.classic_stats, stats);
-    struct vq_seg seg = {.addr = shared_addr(vb, vb->shared->stats),
+    unsigned count =
+        balloon_stats_sample(&vb->core, virtio_balloon_hinted_frames(vb) << FRAME_SHIFT,
+                             vb->opts.classic_stats, stats);
+    struct vq_seg seg = {.addr = vb_shared_addr(vb, vb->shared->stats),
                          .len = count * (uint32_t)sizeof(struct vb_stat)};
 
     for (unsigned i = 0; i < count; i++)
@@ -64,58 +62,4 @@ void vb_stats_step(struct virtio_balloon *vb)
     vq_kick(q);
     if (vq_enable_events(q))
         vb_wake_by(vb, vb->stats_at_ns);
-}
-
-/* Which words came back. False: the ring is broken. */
-static bool reap_hints(struct virtio_balloon *vb, struct vq *q)
-{
-    uint32_t written;
-    void *token;
-    int err;
-
-    while ((err = vq_pop(q, &token, &written)) == 0)
-        vb->hint_open--;
-    if (err != -EAGAIN)
-        vb_fail(vb, "its hint ring contradicts itself");
-    return err == -EAGAIN;
-}
-
-static bool send_round(struct virtio_balloon *vb, struct vq *q)
-{
-    struct vq_seg start = {shared_addr(vb, &vb->shared->hint_start), sizeof(le32)};
-    struct vq_seg stop = {shared_addr(vb, &vb->shared->hint_stop), sizeof(le32)};
-
-    vb->shared->hint_start = le32_of(vb->hint_id);
-    vb->shared->hint_stop = le32_of(VB_HINT_STOP);
-    if (vq_add(q, &start, 1, 0, vb) || vq_add(q, &stop, 1, 0, vb))
-        return false;
-    vb->hint_open = 2;
-    vq_kick(q);
-    return true;
-}
-
-void vb_hint_step(struct virtio_balloon *vb)
-{
-    struct vq *q = vb->vqs[VIRTIO_BALLOON_HINT];
-
-    if (!q || !reap_hints(vb, q))
-        return;
-    if (vb->hint_id < VB_HINT_FIRST || vb->hint_id == vb->hint_served_id)
-        return;
-    if (vb->hint_open) {
-        /* The queue raises no interrupts: look again. */
-        vb_wake_by(vb, vb->now_ns + vb->opts.poll_interval_ns);
-        return;
-    }
-    if (vb->now_ns < vb->hint_at_ns) {
-        vb_wake_by(vb, vb->hint_at_ns);
-        return;
-    }
-    if (!send_round(vb, q)) {
-        vb_fail(vb, "its hint ring contradicts itself");
-        return;
-    }
-    vb->hint_served_id = vb->hint_id;
-    vb->hint_at_ns = vb->now_ns + VB_ANSWER_NS;
-    vb->count.hint_rounds++;
 }

@@ -46,9 +46,11 @@ void virtio_balloon_get_status(const struct virtio_balloon *vb,
     out->in_flight_frames = core->inflating.frames + core->deflating.frames +
                             core->fill.frames + core->giving.frames;
     out->held_frames = core->held.frames;
-    out->set_bytes = core->held.bytes;
-    out->quarantined_frames =
-        vb->state == VIRTIO_BALLOON_DEAD ? core->inflating.frames : 0;
+    out->set_bytes =
+        core->held.bytes + vb->hint.held[0].bytes + vb->hint.held[1].bytes;
+    out->hinted_frames = vb_hint_open_frames(vb) + virtio_balloon_hinted_frames(vb);
+    if (vb->state == VIRTIO_BALLOON_DEAD)
+        out->quarantined_frames = core->inflating.frames + vb_hint_open_frames(vb);
     out->core = core->count;
     out->ring_errors = all_errors(vb);
 }

@@ -25,9 +25,11 @@ enum run_state {
 struct run_want {
     uint64_t pfn_limit; /* every frame number lies below this, R-V-10 */
     bool touched_only; /* refuse with -ENOMEM rather than take untouched memory, R-X-03 */
+    bool free_only; /* only what is free now: drop no cache, move nothing */
 };
 
-/* Figures for statistics, R-V-39. Bytes or counts since boot; counters only ever grow. */
+/* Figures for statistics, R-V-39. Bytes or counts since boot; counters only ever grow. What the balloon holds
+ * is not free, hinted blocks neither: the balloon adds these itself. */
 struct mem_stats {
     /* all RAM the allocator was given at boot; ballooned RAM counts */
     uint64_t total_bytes;

@@ -31,7 +31,7 @@ class Driven:
         """The answer to `mem`, after checking that every frame is counted once: the states add up
         to the total, and what is nobody else's stays the little the kernel has always had."""
         event = self.guest.ask(command, event="mem")
-        states = ("free", "filled", "ballooned", "app", "kernel")
+        states = ("free", "filled", "ballooned", "hinted", "app", "kernel")
         assert sum(event.number(state) for state in states) == event.number("total"), event
         kernel, tables = event.number("kernel"), event.number("page_tables")
         if self.kernel_bytes is None:

@@ -276,7 +276,7 @@ static void statistics_have_a_fixed_set_of_tags(void **state)
     (void)state;
     start(4096, 100);
     go_to(1000);
-    assert_int_equal(balloon_stats_sample(&r.b, false, stats), BALLOON_STATS_FULL);
+    assert_int_equal(balloon_stats_sample(&r.b, 0, false, stats), BALLOON_STATS_FULL);
     for (unsigned i = 0; i < BALLOON_STATS_FULL; i++)
         assert_int_equal(stats[i].tag, i);
     assert_int_equal(stats[BALLOON_STAT_FREE].value, 3096 << FRAME_SHIFT);
@@ -286,7 +286,7 @@ static void statistics_have_a_fixed_set_of_tags(void **state)
     r.b.is_reclaimable = true;
     go_to(500);
     go_to(1000);
-    balloon_stats_sample(&r.b, true, stats);
+    balloon_stats_sample(&r.b, 0, true, stats);
     assert_int_equal(stats[BALLOON_STAT_TOTAL].value, 4096 << FRAME_SHIFT);
     stop();
 }

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* What the virtio balloon answers to a host that asks: statistics and the idle hint queue. */
+/* Statistics: what the virtio balloon answers to a host that asks. */
 #include "tests/model/balloon_host.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
-#include <string.h>
 
 #include <cmocka.h>
 
@@ -100,42 +99,6 @@ static void statistics_come_before_resizing(void **state)
     balloon_rig_end(&r);
 }
 
-/* ---- idle queues ---- */
-
-static void each_hint_command_gets_an_empty_round(void **state)
-{
-    (void)state;
-    start(BIT64(VIRTIO_BALLOON_F_FREE_PAGE_HINT) | BIT64(VIRTIO_BALLOON_F_REPORTING),
-          4096);
-    virtio_model_set_config(&r.v.model, 8, 0x80000001);
-    balloon_rig_run(&r, 200 * NS_PER_MS);
-    assert_int_equal(r.host.hint_count, 2);
-    assert_int_equal(r.host.hint_words[0], 0x80000001);
-    assert_int_equal(r.host.hint_words[1], 0);
-    virtio_model_set_config(&r.v.model, 8, 0); /* STOP asks for nothing */
-    balloon_rig_run(&r, 200 * NS_PER_MS);
-    virtio_model_set_config(&r.v.model, 8, 1); /* nor does DONE */
-    balloon_rig_run(&r, 200 * NS_PER_MS);
-    assert_int_equal(r.host.hint_count, 2);
-    virtio_model_set_config(&r.v.model, 8, 0x80000002);
-    balloon_rig_run(&r, 200 * NS_PER_MS);
-    assert_int_equal(r.host.hint_count, 4);
-    assert_int_equal(r.host.hint_words[2], 0x80000002);
-    balloon_rig_end(&r);
-}
-
-static void the_hint_id_is_read_on_notification_only(void **state)
-{
-    (void)state;
-    uint32_t id = 7;
-
-    start(BIT64(VIRTIO_BALLOON_F_FREE_PAGE_HINT), 4096);
-    memcpy(&r.v.model.config[8], &id, sizeof(id)); /* no notification: R-V-53 */
-    balloon_rig_run(&r, 5 * NS_PER_S);
-    assert_int_equal(r.host.hint_count, 0);
-    balloon_rig_end(&r);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -144,8 +107,6 @@ int main(void)
         cmocka_unit_test(classic_statistics_have_ten_tags),
         cmocka_unit_test(statistics_are_answered_at_a_bounded_rate),
         cmocka_unit_test(statistics_come_before_resizing),
-        cmocka_unit_test(each_hint_command_gets_an_empty_round),
-        cmocka_unit_test(the_hint_id_is_read_on_notification_only),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define STAT_BYTES    10u
+#define HINT_REGISTER 8
 #define STATUS_LEGACY 7u
 #define STATUS_ALL    15u /* ACKNOWLEDGE to DRIVER_OK, no NEEDS_RESET */
 
@@ -15,7 +16,7 @@ static void complain(struct balloon_host *host, const char *what)
 }
 
 /* A reset ends all: what was told is the guest's again. */
-static void notice_reset(struct balloon_host *host, const struct virtio_model *m)
+static void notice_reset(struct balloon_host *host, struct virtio_model *m)
 {
     guest_notice_reset(host->guest);
     if (host->resets_seen == m->resets)
@@ -24,6 +25,8 @@ static void notice_reset(struct balloon_host *host, const struct virtio_model *m
     host->has_kept[0] = host->has_kept[1] = false;
     host->has_stats = false;
     host->stats_answers = 0;
+    host->is_hinting = false;
+    memset(&m->config[HINT_REGISTER], 0, 4); /* D-Q-08 */
 }
 
 static void move_page(struct balloon_host *host, uint32_t pfn, bool in)
@@ -111,15 +114,58 @@ static void take_stats(struct balloon_host *host, struct virtio_model *m, uint16
     }
 }
 
-static void take_hints(struct balloon_host *host, struct virtio_model *m, uint16_t index)
+static void take_word(struct balloon_host *host, struct virtio_model *m, uint32_t word)
+{
+    static const uint32_t none = 0;
+
+    if (host->hint_count < ARRAY_LEN(host->hint_words))
+        host->hint_words[host->hint_count++] = word;
+    if (host->is_hinting && word)
+        complain(host, "a hint round inside another");
+    host->is_hinting = word != 0;
+    if (word && word == host->hint_id)
+        memcpy(&m->config[HINT_REGISTER], &none, 4); /* without a notification, D-Q-10 */
+}
+
+/* It may be discarded now, so it must still be the driver's: R-V-56. */
+static void take_block(struct balloon_host *host, uint64_t addr, uint32_t len)
+{
+    struct guest_frames *g = host->guest;
+    uint64_t at = (addr >> FRAME_SHIFT) - g->base;
+
+    host->hint_stale += !host->is_hinting;
+    host->hint_blocks++;
+    if (addr % BLOCK_SIZE || len != BLOCK_SIZE) {
+        complain(host, "a hint is a whole block");
+        return;
+    }
+    for (uint64_t i = at; i < at + BLOCK_FRAMES; i++)
+        if (i >= g->count || g->owner[i] != FRAME_DRIVER || g->host_has[i])
+            complain(host, "hinted what is not the driver's alone");
+}
+
+static void do_hint(struct balloon_host *host, struct virtio_model *m,
+                    const struct virtio_chain *chain)
+{
+    uint32_t word;
+
+    if (chain->n == 1 && chain->n_out == 0) {
+        take_block(host, chain->segs[0].addr, chain->segs[0].len);
+    } else if (chain->n == 1 && chain->segs[0].len == 4) {
+        memcpy(&word, chain->segs[0].ptr, 4);
+        take_word(host, m, word);
+    } else {
+        complain(host, "a hint is a word of 4 readable bytes or one writable piece");
+    }
+}
+
+static void take_hints(struct balloon_host *host, struct virtio_model *m, uint16_t index,
+                       unsigned max)
 {
     struct virtio_chain chain;
 
-    while (virtio_model_pop(m, index, &chain)) {
-        if (chain.n != 1 || chain.n_out != 1 || chain.segs[0].len != 4)
-            complain(host, "a hint word is 4 readable bytes");
-        else if (host->hint_count < ARRAY_LEN(host->hint_words))
-            memcpy(&host->hint_words[host->hint_count++], chain.segs[0].ptr, 4);
+    while (max-- > 0 && virtio_model_pop(m, index, &chain)) {
+        do_hint(host, m, &chain);
         virtio_model_push(m, index, chain.head, 0);
     }
 }
@@ -136,7 +182,7 @@ static void process(void *ctx, struct virtio_model *m, uint16_t index)
     else if (index == host->queue_of[VIRTIO_BALLOON_STATS])
         take_stats(host, m, index);
     else if (index == host->queue_of[VIRTIO_BALLOON_HINT])
-        take_hints(host, m, index);
+        take_hints(host, m, index, host->is_hint_slow ? 0 : UINT32_MAX);
     else
         complain(host, "a doorbell on a queue that must stay idle");
 }
@@ -156,6 +202,18 @@ static void config_written(void *ctx, struct virtio_model *m, uint32_t offset,
 }
 
 /* ---- the rig ---- */
+
+/* What the device may address: the driver's memory, and the guest's frames, which are not really there. */
+static void *rig_dma(void *ctx, uint64_t addr, uint64_t len)
+{
+    static char nowhere;
+    struct balloon_rig *r = ctx;
+    uint64_t start = r->guest.base << FRAME_SHIFT, size = r->guest.count << FRAME_SHIFT;
+
+    if (addr >= start && addr - start < size && len <= size - (addr - start))
+        return &nowhere;
+    return hal_model_dma(&r->v.hal, addr, len);
+}
 
 void balloon_rig_queues(struct balloon_rig *r,
                         const uint16_t number[VIRTIO_BALLOON_QUEUES])
@@ -194,11 +252,13 @@ void balloon_rig_init_on(struct balloon_rig *r, enum rig_kind kind, uint64_t fea
     r->host.guest = &r->guest;
     r->host.hal = &r->v.hal;
     r->host.request_ns = 300 * NS_PER_US;
+    r->v.model.dma = rig_dma;
+    r->v.model.dma_ctx = r;
     r->v.model.process = process;
     r->v.model.config_written = config_written;
     r->v.model.process_ctx = &r->host;
-    r->opts = (struct virtio_balloon_opts){.accept_oom = true,
-                                           .poll_interval_ns = 100 * NS_PER_MS};
+    r->opts = (struct virtio_balloon_opts){
+        .accept_oom = true, .hint = true, .poll_interval_ns = 100 * NS_PER_MS};
     r->irq_works = true;
     if (features & BIT64(VIRTIO_BALLOON_F_FREE_PAGE_HINT))
         number[VIRTIO_BALLOON_HINT] = next++;
@@ -303,6 +363,17 @@ void balloon_rig_answer(struct balloon_rig *r)
     }
 }
 
+void balloon_rig_ask_hints(struct balloon_rig *r, uint32_t id)
+{
+    r->host.hint_id = id;
+    virtio_model_set_config(&r->v.model, HINT_REGISTER, id);
+}
+
+void balloon_rig_answer_hints(struct balloon_rig *r, unsigned max)
+{
+    take_hints(&r->host, &r->v.model, r->host.queue_of[VIRTIO_BALLOON_HINT], max);
+}
+
 void balloon_rig_ask_stats(struct balloon_rig *r)
 {
     if (!r->host.has_stats) {
@@ -344,7 +415,8 @@ void balloon_rig_check(struct balloon_rig *r)
     if (r->v.model.misuse)
         model_fail(r->v.model.complaint, __LINE__);
     model_equal(r->host.strays, 0);
-    model_equal(status.held_frames + status.in_flight_frames, r->guest.driver);
+    model_equal(status.held_frames + status.in_flight_frames + status.hinted_frames,
+                r->guest.driver);
     /* A reset that the driver does not know of yet: the two sides may differ. */
     if (is_up && r->v.model.status != (r->v.model.is_legacy ? STATUS_LEGACY : STATUS_ALL))
         return;

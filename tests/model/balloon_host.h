@@ -90,6 +90,12 @@ struct balloon_host {
     uint64_t stats_value[HOST_STATS];
     uint32_t hint_words[64];
     unsigned hint_count;
+    uint32_t
+        hint_id; /* what is asked for; the register shows it until the guest begins */
+    bool is_hint_slow;    /* keeps hint buffers until balloon_rig_answer_hints() */
+    bool is_hinting;      /* between a start and a stop word */
+    uint64_t hint_blocks; /* offered */
+    uint64_t hint_stale;  /* offered outside of a round */
     unsigned resets_seen;
     unsigned strays; /* PFNs that are no RAM of the guest */
     unsigned misuse;
@@ -133,6 +139,11 @@ void balloon_rig_settle(struct balloon_rig *r);
 void balloon_rig_target(struct balloon_rig *r, uint32_t pages);
 /* A slow host answers what it kept. */
 void balloon_rig_answer(struct balloon_rig *r);
+/* The host asks for hints, as QEMU does: the register shows the id until the guest's start word came, then
+ * 0; DONE is told by id 1. */
+void balloon_rig_ask_hints(struct balloon_rig *r, uint32_t id);
+/* A slow host answers up to `max` hint buffers that it kept. */
+void balloon_rig_answer_hints(struct balloon_rig *r, unsigned max);
 /* The host asks for statistics. */
 void balloon_rig_ask_stats(struct balloon_rig *r);
 /* The value of a tag in the last answer; UINT64_MAX when it was not in it. */
