@@ -60,8 +60,8 @@ const struct config_key config_keys[CONFIG_KEY_COUNT] = {
         .name = "irq",
         .type = CONFIG_TYPE_CHOICE,
         .built_in = "auto",
-        .allowed = "auto|poll",
-        .meaning = "device interrupts when they work, or polling always",
+        .allowed = "auto|intx|poll",
+        .meaning = "the best device interrupts that work, none by message, or polling always",
     },
     {
         .name = "poll_interval",

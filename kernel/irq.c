@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Routes lines to handlers: one vector per GSI in use, a short table of handlers. The chips are
- * x86/lapic.c and x86/ioapic.c.
+ * Routes lines and messages to handlers: one vector per GSI or message in use, a short table of
+ * handlers. The chips are x86/lapic.c and x86/ioapic.c.
  */
 #include "kernel/irq.h"
 #include "kernel/acpi.h"
@@ -22,8 +22,14 @@
 #define HANDLERS_MAX  16
 #define UNCLAIMED_MAX 10000 /* in a row: a storm that would starve everything else */
 
+/* SDM 3A, 11.11: fixed delivery to the CPU whose APIC id is in bits 12-19. */
+#define MESSAGE_ADDR     UINT32_C(0xFEE00000)
+#define MESSAGE_ID_SHIFT 12
+#define MESSAGE_ID_MAX   0xFE
+
+/* One vector: a GSI, or a message. */
 struct line {
-    bool is_used, is_masked;
+    bool is_used, is_masked, is_message;
     uint32_t gsi;
     uint32_t unclaimed; /* in a row */
 };
@@ -69,7 +75,7 @@ static void device_interrupt(unsigned index)
         return;
     }
     irq.stats.unclaimed++;
-    if (++line->unclaimed == UNCLAIMED_MAX) {
+    if (++line->unclaimed == UNCLAIMED_MAX && !line->is_message) {
         ioapic_mask(line->gsi);
         line->is_masked = true;
         irq.stats.lines_masked++;
@@ -120,18 +126,24 @@ void irq_init(void)
              irq_is_polled() ? ", not used (irq=poll)" : "");
 }
 
+/* A line that is not used; VECTOR_DEVICES when all are. */
+static unsigned free_line(void)
+{
+    unsigned i = 0;
+
+    while (i < VECTOR_DEVICES && irq.lines[i].is_used)
+        i++;
+    return i;
+}
+
 /* The line of a GSI, or a free one; VECTOR_DEVICES when all are taken. */
 static unsigned line_for(uint32_t gsi)
 {
-    unsigned free = VECTOR_DEVICES;
-
     for (unsigned i = 0; i < VECTOR_DEVICES; i++) {
-        if (irq.lines[i].is_used && irq.lines[i].gsi == gsi)
+        if (irq.lines[i].is_used && !irq.lines[i].is_message && irq.lines[i].gsi == gsi)
             return i;
-        if (!irq.lines[i].is_used && free == VECTOR_DEVICES)
-            free = i;
     }
-    return free;
+    return free_line();
 }
 
 static struct handler *free_handler(void)
@@ -191,6 +203,38 @@ int irq_attach_isa(unsigned line, irq_fn *fn, void *ctx, uint32_t *gsi)
     *gsi = isa->gsi;
     return attach(isa->gsi, isa->level, isa->active_low,
                   (struct handler){.fn = fn, .ctx = ctx});
+}
+
+int irq_message_open(irq_fn *fn, void *ctx, struct irq_message *out)
+{
+    struct handler *handler = free_handler();
+    unsigned line = free_line();
+
+    if (!config_is("irq", "auto") || lapic_id() > MESSAGE_ID_MAX)
+        return -ENOTSUP;
+    if (!handler || line == VECTOR_DEVICES)
+        return -ENOSPC;
+
+    uint64_t flags = cpu_irq_save();
+    *handler = (struct handler){.fn = fn, .ctx = ctx, .line = line};
+    irq.lines[line] = (struct line){.is_used = true, .is_message = true};
+    cpu_irq_restore(flags);
+    *out = (struct irq_message){.addr = MESSAGE_ADDR | lapic_id() << MESSAGE_ID_SHIFT,
+                                .data = VECTOR_DEVICE + line};
+    return 0;
+}
+
+void irq_message_close(const struct irq_message *message)
+{
+    unsigned line = message->data - VECTOR_DEVICE;
+    uint64_t flags = cpu_irq_save();
+
+    for (unsigned i = 0; i < HANDLERS_MAX; i++) {
+        if (irq.handlers[i].fn && irq.handlers[i].line == line)
+            irq.handlers[i].fn = NULL;
+    }
+    irq.lines[line].is_used = false;
+    cpu_irq_restore(flags);
 }
 
 void irq_detach(uint32_t gsi, irq_fn *fn, void *ctx)

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Device interrupts: from a PCI interrupt line or a GSI to a handler. The handler runs at isr level:
- * acknowledge, record the cause, wake a task; it returns true when its device had raised the line.
+ * Device interrupts: from a PCI interrupt line, a GSI or a message (MSI, MSI-X) to a handler. The
+ * handler runs at isr level: acknowledge, record the cause, wake a task; it returns true when its device
+ * had raised the line.
  */
 #pragma once
+
+#include "base/units.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,6 +24,17 @@ void irq_detach(uint32_t gsi, irq_fn *fn, void *ctx);
 
 /* The same for an ISA line (edge, high, or as the MADT overrides it); *gsi is for irq_detach(). */
 int irq_attach_isa(unsigned line, irq_fn *fn, void *ctx, uint32_t *gsi);
+
+/* A write of `data` to `addr` by a device calls the handler: edge-triggered, for this CPU, never shared. */
+struct irq_message {
+    paddr_t addr;
+    uint32_t data; /* the vector */
+};
+
+/* Get one. 0; -ENOSPC no vector left, -ENOTSUP when irq=intx or irq=poll, or when this CPU cannot be
+ * named in a message. Close it when no device can send it any more: a late one is counted, no more. */
+int irq_message_open(irq_fn *fn, void *ctx, struct irq_message *out);
+void irq_message_close(const struct irq_message *message);
 
 /* True when the configuration says irq=poll. */
 bool irq_is_polled(void);

@@ -82,6 +82,11 @@ void lapic_self_nmi(void)
     lapic_regs_self_nmi(&lapic);
 }
 
+void lapic_self_interrupt(uint8_t vector)
+{
+    lapic_regs_self_interrupt(&lapic, vector);
+}
+
 uint32_t lapic_timer_left(void)
 {
     return lapic_regs_timer_left(&lapic);

@@ -22,5 +22,6 @@ unsigned lapic_in_service(void); /* the highest vector without EOI; 0: none */
 void lapic_timer_start(uint32_t ticks);
 uint32_t lapic_timer_left(void);
 
-/* Send this CPU an NMI: tests. */
+/* Send this CPU an NMI, or an interrupt of this vector: tests. */
 void lapic_self_nmi(void);
+void lapic_self_interrupt(uint8_t vector);

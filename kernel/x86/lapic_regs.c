@@ -23,11 +23,12 @@ enum lapic_reg {
     LAPIC_TIMER_DIVIDE = 0x3E0,
 };
 
-#define SPURIOUS_ENABLE  BIT32(8)
-#define LVT_MASKED       BIT32(16)
-#define LVT_NMI          (UINT32_C(4) << 8)
-#define COMMAND_SELF_NMI (UINT32_C(1) << 18 | UINT32_C(1) << 14 | UINT32_C(4) << 8)
-#define DIVIDE_BY_1      UINT32_C(0xB)
+#define SPURIOUS_ENABLE BIT32(8)
+#define LVT_MASKED      BIT32(16)
+#define LVT_NMI         (UINT32_C(4) << 8)
+#define COMMAND_SELF    (UINT32_C(1) << 18 | UINT32_C(1) << 14) /* by shorthand, asserted */
+#define COMMAND_NMI     (UINT32_C(4) << 8)
+#define DIVIDE_BY_1     UINT32_C(0xB)
 
 static uint32_t get(const struct lapic *lapic, enum lapic_reg reg)
 {
@@ -90,8 +91,13 @@ uint32_t lapic_regs_timer_left(const struct lapic *lapic)
     return get(lapic, LAPIC_TIMER_CURRENT);
 }
 
-/* To itself by shorthand, so that no destination is needed and one write does on both interfaces. */
+/* By shorthand no destination is needed, and one write does on both interfaces. */
 void lapic_regs_self_nmi(const struct lapic *lapic)
 {
-    set(lapic, LAPIC_COMMAND, COMMAND_SELF_NMI);
+    set(lapic, LAPIC_COMMAND, COMMAND_SELF | COMMAND_NMI);
+}
+
+void lapic_regs_self_interrupt(const struct lapic *lapic, uint8_t vector)
+{
+    set(lapic, LAPIC_COMMAND, COMMAND_SELF | vector);
 }

@@ -36,5 +36,6 @@ unsigned lapic_regs_in_service(const struct lapic *lapic);
 void lapic_regs_timer_start(const struct lapic *lapic, uint32_t ticks);
 uint32_t lapic_regs_timer_left(const struct lapic *lapic);
 
-/* Send this CPU an NMI. */
+/* Send this CPU an NMI, or an interrupt of this vector. */
 void lapic_regs_self_nmi(const struct lapic *lapic);
+void lapic_regs_self_interrupt(const struct lapic *lapic, uint8_t vector);

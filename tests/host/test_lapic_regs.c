@@ -119,6 +119,8 @@ static void timer_and_eoi_by_both_ways(void **state)
         assert_int_equal(lapic_regs_timer_left(&lapic), 77);
         lapic_regs_self_nmi(&lapic);
         assert_int_equal(regs[0x300 / 4], 0x44400); /* self, assert, NMI */
+        lapic_regs_self_interrupt(&lapic, 0x35);
+        assert_int_equal(regs[0x300 / 4], 0x44035);
         assert_int_equal(accesses[!way], 0);
     }
 }
