@@ -83,13 +83,27 @@ void acpi_init(paddr_t rsdp)
     log_info("acpi: %u tables", table_count);
 }
 
-const void *acpi_find(const char *signature, size_t *len)
+bool acpi_is_there(void)
 {
-    for (unsigned i = 0; i < table_count; i++) {
+    return table_count > 0;
+}
+
+const void *acpi_next(const char *signature, unsigned *at, size_t *len)
+{
+    while (*at < table_count) {
+        unsigned i = (*at)++;
+
         if (memcmp(tables[i].bytes, signature, 4) == 0) {
             *len = tables[i].len;
             return tables[i].bytes;
         }
     }
     return NULL;
+}
+
+const void *acpi_find(const char *signature, size_t *len)
+{
+    unsigned at = 0;
+
+    return acpi_next(signature, &at, len);
 }

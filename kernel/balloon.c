@@ -24,8 +24,9 @@ static struct {
 static bool on_interrupt(void *ctx, uint8_t causes)
 {
     (void)ctx;
-    (void)causes;
-    if (!virtio_balloon_isr(device.vb))
+    if (causes)
+        virtio_balloon_irq(device.vb, causes);
+    else if (!virtio_balloon_isr(device.vb))
         return false;
     task_wake(&device.client.task);
     return true;
@@ -68,21 +69,34 @@ static void run(void *ctx)
         close_device();
 }
 
-static int attach(void)
+/* With the best kind of interrupt that the device takes. */
+static int attach_driver(struct virtio_port *port)
 {
-    const struct virtio_balloon_opts opts = {
+    struct virtio_balloon_opts opts = {
         .accept_oom = config_bool("balloon.oom"),
         .classic_stats = config_is("balloon.stats", "classic"),
         .hint = config_bool("balloon.hint"),
         .poll_interval_ns = config_u64("poll_interval"),
     };
+    int err;
+
+    virtio_port_irq_open(port, on_interrupt, NULL);
+    do {
+        opts.vectors = port->vectors;
+        err = virtio_balloon_attach(&port->transport, &device.client.hal, &opts,
+                                    &device.vb);
+    } while (err == -ENOSPC && virtio_port_irq_fall_back(port));
+    return err;
+}
+
+static int attach(void)
+{
     struct virtio_port *port = device.port;
     int err = virtio_port_open(port);
 
     if (err)
         return err;
-    virtio_port_irq_open(port, on_interrupt, NULL);
-    err = virtio_balloon_attach(&port->transport, &device.client.hal, &opts, &device.vb);
+    err = attach_driver(port);
     if (err) {
         virtio_port_close(port);
         return err;
@@ -133,8 +147,8 @@ static int resume(void)
     return was_awake ? 0 : attach();
 }
 
-/* The transport that is there now says "look at me", and then that the device lost its state: a step
- * finds that out and takes everything back. */
+/* The transport that is there now says that the device lost its state: a step that is made to look finds
+ * that out and takes everything back. */
 static void lose(void)
 {
     device.is_leaving = true;
@@ -142,7 +156,7 @@ static void lose(void)
         finish();
         return;
     }
-    virtio_balloon_isr(device.vb);
+    virtio_balloon_irq(device.vb, VIRTIO_ISR_CONFIG);
     virtio_balloon_step(device.vb);
     balloon_device_detach();
     run(NULL);
@@ -151,7 +165,6 @@ static void lose(void)
 const struct driver balloon_driver = {
     .name = "virtio-balloon",
     .device_id = VIRTIO_BALLOON_DEVICE_ID,
-    .pci_transitional = VIRTIO_BALLOON_PCI_OLD,
     .enabled_by = "balloon.enable",
     .attach = take,
     .release = release,

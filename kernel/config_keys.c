@@ -61,7 +61,22 @@ const struct config_key config_keys[CONFIG_KEY_COUNT] = {
         .type = CONFIG_TYPE_CHOICE,
         .built_in = "auto",
         .allowed = "auto|intx|poll",
-        .meaning = "the best device interrupts that work, none by message, or polling always",
+        .meaning =
+            "the best device interrupts that work, none by message, or polling always",
+    },
+    {
+        .name = "virtio.transport",
+        .type = CONFIG_TYPE_CHOICE,
+        .built_in = "auto",
+        .allowed = "auto|legacy",
+        .meaning =
+            "the interface of a transitional PCI device: the modern one, or the legacy one",
+    },
+    {
+        .name = "virtio_mmio.device",
+        .type = CONFIG_TYPE_LIST,
+        .built_in = "",
+        .meaning = "where a virtio-mmio device is: size@base:irq; repeatable",
     },
     {
         .name = "poll_interval",

@@ -14,6 +14,7 @@ enum config_type {
     CONFIG_TYPE_CHOICE, /* one word of `allowed` */
     CONFIG_TYPE_WORDS,  /* words of `allowed`, separated by commas */
     CONFIG_TYPE_TEXT,   /* anything printable */
+    CONFIG_TYPE_LIST, /* the same, repeatable: the values of one channel, separated by commas */
 };
 
 struct config_key {
@@ -25,6 +26,6 @@ struct config_key {
     const char *meaning;
 };
 
-#define CONFIG_KEY_COUNT 14
+#define CONFIG_KEY_COUNT 16
 
 extern const struct config_key config_keys[CONFIG_KEY_COUNT];

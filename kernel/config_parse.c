@@ -210,6 +210,7 @@ static const char *check_value(const struct config_key *key, struct span value,
     case CONFIG_TYPE_WORDS:
         return check_words(key->allowed, value);
     case CONFIG_TYPE_TEXT:
+    case CONFIG_TYPE_LIST:
         return NULL;
     case CONFIG_TYPE_SIZE:
     case CONFIG_TYPE_TIME:
@@ -225,6 +226,19 @@ static void store(struct config_value *to, enum config_source source, struct spa
     to->number = number;
     __builtin_memcpy(to->text, value.at, value.len);
     to->text[value.len] = '\0';
+}
+
+/* One value more behind those that the same channel has given already. */
+static const char *append(struct config_value *to, struct span value)
+{
+    size_t len = text_len(to->text);
+
+    if (len + 1 + value.len >= CONFIG_VALUE_MAX)
+        return "too many of them";
+    to->text[len] = ',';
+    __builtin_memcpy(to->text + len + 1, value.at, value.len);
+    to->text[len + 1 + value.len] = '\0';
+    return NULL;
 }
 
 /* A printable, shortened copy for an error message. */
@@ -280,10 +294,13 @@ static void put(struct config_set *set, enum config_source source, struct span k
         return;
     }
     wrong = check_value(&config_keys[i], value, &number);
+    if (!wrong && config_keys[i].type == CONFIG_TYPE_LIST &&
+        source == set->values[i].source)
+        wrong = append(&set->values[i], value);
+    else if (!wrong && source >= set->values[i].source)
+        store(&set->values[i], source, value, number);
     if (wrong)
         complain(report, source, key, value, wrong);
-    else if (source >= set->values[i].source)
-        store(&set->values[i], source, value, number);
 }
 
 void config_put(struct config_set *set, enum config_source source, const char *key,
@@ -294,11 +311,11 @@ void config_put(struct config_set *set, enum config_source source, const char *k
         report);
 }
 
-/* Words others put on our command line: microvm's device list, a boot loader's own words, and the
- * program name a UEFI shell passes first. */
+/* Words others put on our command line: a boot loader's own, and the program name a UEFI shell passes
+ * first. */
 static bool is_foreign(struct span word)
 {
-    static const char *const prefixes[] = {"virtio_mmio.", "BOOT_IMAGE=", "initrd="};
+    static const char *const prefixes[] = {"BOOT_IMAGE=", "initrd="};
 
     for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
         if (span_starts(word, prefixes[i]))

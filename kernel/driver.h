@@ -8,10 +8,9 @@
 #include "kernel/virtio_port.h"
 
 struct driver {
-    const char *name;          /* "virtio-balloon" */
-    uint16_t device_id;        /* virtio 1.3, 5 */
-    uint16_t pci_transitional; /* PCI device number of its transitional devices */
-    const char *enabled_by;    /* setting */
+    const char *name;       /* "virtio-balloon" */
+    uint32_t device_id;     /* virtio 1.3, 5 */
+    const char *enabled_by; /* setting */
 
     /* A device was found at a closed port, which lives until release() or lost() ended. It is the
      * driver's even if starting it fails: a command may try again. -EBUSY: the driver has one already;

@@ -15,8 +15,7 @@
 #include "base/bits.h"
 #include "base/err.h"
 
-#define PCI_MODERN_BASE 0x1040 /* and the virtio device number, virtio 1.3, 4.1.2 */
-#define DEVICES_MAX     4      /* a driver has one at most */
+#define DEVICES_MAX 4 /* a driver has one at most */
 
 static const struct driver *const drivers[] = {
     &balloon_driver,
@@ -46,13 +45,10 @@ struct pci_host *drivers_pci_host(void)
     return has_pci ? &host : NULL;
 }
 
-/* R-V-01: by vendor and device number, nothing else. */
-static const struct driver *driver_for_pci(const struct pci_dev *dev)
+static const struct driver *driver_for(const struct virtio_place *place)
 {
     for (unsigned i = 0; i < ARRAY_LEN(drivers); i++) {
-        if (dev->vendor == PCI_VENDOR_VIRTIO &&
-            (dev->device == drivers[i]->pci_transitional ||
-             dev->device == PCI_MODERN_BASE + drivers[i]->device_id))
+        if (place->device_id == drivers[i]->device_id)
             return drivers[i];
     }
     return NULL;
@@ -70,19 +66,23 @@ static struct device *free_device(void)
 static struct device *find_pci(const struct pci_dev *dev)
 {
     for (unsigned i = 0; i < DEVICES_MAX; i++) {
-        const struct pci_dev *pci = &devices[i].port.place.pci;
+        const struct virtio_place *place = &devices[i].port.place;
+        const struct pci_dev *pci = &place->pci;
 
-        if (devices[i].driver && pci->bus == dev->bus && pci->slot == dev->slot &&
-            pci->fn == dev->fn)
+        if (devices[i].driver && !place->is_mmio && pci->bus == dev->bus &&
+            pci->slot == dev->slot && pci->fn == dev->fn)
             return &devices[i];
     }
     return NULL;
 }
 
-static int add(const struct driver *driver, const struct virtio_place *place)
+static int add(const struct virtio_place *place)
 {
+    const struct driver *driver = driver_for(place);
     struct device *device = free_device();
 
+    if (!driver)
+        return -ENODEV;
     if (!config_bool(driver->enabled_by)) {
         log_info("%s: found, but %s is off", driver->name, driver->enabled_by);
         return -ENODEV;
@@ -102,11 +102,11 @@ static int add(const struct driver *driver, const struct virtio_place *place)
 
 int drivers_add(const struct pci_dev *dev)
 {
-    const struct driver *driver = driver_for_pci(dev);
+    struct virtio_place place;
 
-    if (!driver)
+    if (!virtio_place_of_pci(dev, &place))
         return -ENODEV;
-    return find_pci(dev) ? -EBUSY : add(driver, &(struct virtio_place){.pci = *dev});
+    return find_pci(dev) ? -EBUSY : add(&place);
 }
 
 void drivers_release(const struct pci_dev *dev, drivers_done_fn *done, void *ctx)
@@ -195,11 +195,9 @@ void drivers_resume(void)
     }
 }
 
-static int on_function(void *ctx, const struct pci_dev *dev)
+static void on_device(const struct virtio_place *place)
 {
-    (void)ctx;
-    drivers_add(dev);
-    return 0;
+    add(place);
 }
 
 static uint64_t lent(void *ctx)
@@ -229,12 +227,10 @@ void drivers_start(void)
         cfg.ecam_first = window.first_bus;
         cfg.ecam_last = window.last_bus;
     }
-    if (pci_host_init(&host, &cfg)) {
+    has_pci = pci_host_init(&host, &cfg) == 0;
+    if (!has_pci)
         log_info("drivers: no PCI");
-        return;
-    }
-    has_pci = true;
-    pci_scan(&host, on_function, NULL);
+    virtio_find(drivers_pci_host(), on_device);
 }
 
 uint64_t drivers_oom(uint64_t frames)

@@ -53,6 +53,11 @@ bool irq_is_polled(void)
     return config_is("irq", "poll");
 }
 
+bool irq_has_messages(void)
+{
+    return config_is("irq", "auto");
+}
+
 void irq_stats(struct irq_stats *out)
 {
     *out = irq.stats;
@@ -155,45 +160,48 @@ static struct handler *free_handler(void)
     return NULL;
 }
 
-static int attach(uint32_t gsi, bool level, bool active_low, struct handler wanted)
+int irq_attach_wired(uint32_t gsi, struct irq_wiring wiring, irq_fn *fn, void *ctx)
 {
     struct handler *handler = free_handler();
+    unsigned line = line_for(gsi);
 
     if (irq_is_polled())
         return -ENOTSUP;
-    wanted.line = line_for(gsi);
-    if (!handler || wanted.line == VECTOR_DEVICES)
+    if (!handler || line == VECTOR_DEVICES)
         return -ENOSPC;
 
     uint64_t flags = cpu_irq_save();
-    *handler = wanted;
+    *handler = (struct handler){.fn = fn, .ctx = ctx, .line = line};
     int err = ioapic_route(gsi, (struct ioapic_route){
-                                    .vector = (uint8_t)(VECTOR_DEVICE + wanted.line),
-                                    .level = level,
-                                    .active_low = active_low,
+                                    .vector = (uint8_t)(VECTOR_DEVICE + line),
+                                    .level = !wiring.is_edge,
+                                    .active_low = wiring.is_active_low,
                                     .lapic_id = lapic_id(),
                                 });
     if (err)
         handler->fn = NULL;
     else
-        irq.lines[wanted.line] = (struct line){.is_used = true, .gsi = gsi};
+        irq.lines[line] = (struct line){.is_used = true, .gsi = gsi};
     cpu_irq_restore(flags);
     return err;
 }
 
+static struct irq_wiring isa_wiring(const struct madt_isa *isa)
+{
+    return (struct irq_wiring){.is_edge = !isa->level, .is_active_low = isa->active_low};
+}
+
 int irq_attach(uint32_t gsi, irq_fn *fn, void *ctx)
 {
-    bool level = true, active_low = true;
+    struct irq_wiring wiring = {.is_active_low = true};
 
     for (unsigned i = 0; i < MADT_ISA_IRQS; i++) {
         const struct madt_isa *isa = &irq.madt.isa[i];
 
-        if (isa->is_listed && isa->gsi == gsi) {
-            level = isa->level;
-            active_low = isa->active_low;
-        }
+        if (isa->is_listed && isa->gsi == gsi)
+            wiring = isa_wiring(isa);
     }
-    return attach(gsi, level, active_low, (struct handler){.fn = fn, .ctx = ctx});
+    return irq_attach_wired(gsi, wiring, fn, ctx);
 }
 
 int irq_attach_isa(unsigned line, irq_fn *fn, void *ctx, uint32_t *gsi)
@@ -201,8 +209,7 @@ int irq_attach_isa(unsigned line, irq_fn *fn, void *ctx, uint32_t *gsi)
     const struct madt_isa *isa = &irq.madt.isa[line];
 
     *gsi = isa->gsi;
-    return attach(isa->gsi, isa->level, isa->active_low,
-                  (struct handler){.fn = fn, .ctx = ctx});
+    return irq_attach_wired(isa->gsi, isa_wiring(isa), fn, ctx);
 }
 
 int irq_message_open(irq_fn *fn, void *ctx, struct irq_message *out)
@@ -210,7 +217,7 @@ int irq_message_open(irq_fn *fn, void *ctx, struct irq_message *out)
     struct handler *handler = free_handler();
     unsigned line = free_line();
 
-    if (!config_is("irq", "auto") || lapic_id() > MESSAGE_ID_MAX)
+    if (!irq_has_messages() || lapic_id() > MESSAGE_ID_MAX)
         return -ENOTSUP;
     if (!handler || line == VECTOR_DEVICES)
         return -ENOSPC;

@@ -16,10 +16,16 @@ typedef bool irq_fn(void *ctx);
 /* Find LAPIC and IOAPICs (MADT or the fixed places), mask everything. Boot context. */
 void irq_init(void);
 
+/* How a line is wired. */
+struct irq_wiring {
+    bool is_edge, is_active_low;
+};
+
 /* Route `gsi` (level, low or as the MADT says) to `fn`. 0; -ENODEV no such pin, -ENOSPC no vector
  * left, -ENOTSUP when irq=poll. On an error the caller polls its device. Shared lines are called in
- * turn. */
+ * turn. The second form is for a line whose wiring is known. */
 int irq_attach(uint32_t gsi, irq_fn *fn, void *ctx);
+int irq_attach_wired(uint32_t gsi, struct irq_wiring wiring, irq_fn *fn, void *ctx);
 void irq_detach(uint32_t gsi, irq_fn *fn, void *ctx);
 
 /* The same for an ISA line (edge, high, or as the MADT overrides it); *gsi is for irq_detach(). */
@@ -36,8 +42,9 @@ struct irq_message {
 int irq_message_open(irq_fn *fn, void *ctx, struct irq_message *out);
 void irq_message_close(const struct irq_message *message);
 
-/* True when the configuration says irq=poll. */
+/* True when the configuration says irq=poll; true when it leaves messages in. */
 bool irq_is_polled(void);
+bool irq_has_messages(void);
 
 /* Counters since boot. A level line that nobody claims many times in a row is masked: its device is
  * noticed as silent and polled. */

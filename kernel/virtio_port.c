@@ -1,33 +1,102 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Picks transport and interrupt of one device; what each of them is stands in drivers/ and irq.c. */
 #include "kernel/virtio_port.h"
+#include "kernel/config.h"
 #include "kernel/format.h"
-#include "kernel/irq.h"
 #include "kernel/log.h"
 #include "kernel/x86/mmio.h"
 
 #include "base/err.h"
 #include "drivers/virtio/transport/gone.h"
 
+/* ---- ways to the registers ---- */
+
+struct virtio_way {
+    int (*open)(struct virtio_port *port); /* fills port->transport */
+    void (*close)(struct virtio_port *port);
+};
+
+static int open_modern(struct virtio_port *port)
+{
+    int err = pci_modern_open(&port->bus.modern, &port->place.pci);
+
+    port->transport = port->bus.modern.transport;
+    return err;
+}
+
+static void close_modern(struct virtio_port *port)
+{
+    pci_modern_close(&port->bus.modern);
+}
+
+static int open_legacy(struct virtio_port *port)
+{
+    int err = pci_legacy_open(&port->bus.legacy, &port->place.pci);
+
+    port->transport = port->bus.legacy.transport;
+    return err;
+}
+
+static void close_legacy(struct virtio_port *port)
+{
+    pci_legacy_close(&port->bus.legacy);
+}
+
+static int open_mmio(struct virtio_port *port)
+{
+    const struct mmio_dev *mmio = &port->place.mmio;
+    int err = virtio_mmio_open(&port->bus.mmio, &machine_reg_space, mmio->addr,
+                               mmio->size_bytes);
+
+    port->transport = port->bus.mmio.transport;
+    return err;
+}
+
+static void close_mmio(struct virtio_port *port)
+{
+    virtio_mmio_close(&port->bus.mmio);
+}
+
+static const struct virtio_way way_modern = {open_modern, close_modern};
+static const struct virtio_way way_legacy = {open_legacy, close_legacy};
+static const struct virtio_way way_mmio = {open_mmio, close_mmio};
+
 void virtio_port_init(struct virtio_port *port, const struct virtio_place *place)
 {
     const struct pci_dev *pci = &place->pci;
 
     *port = (struct virtio_port){.place = *place, .line = -1};
-    format_s(port->name, sizeof(port->name), "%02x:%02x.%u", pci->bus, pci->slot,
-             pci->fn);
+    if (place->is_mmio)
+        format_s(port->name, sizeof(port->name), "mmio 0x%llx",
+                 (unsigned long long)place->mmio.addr);
+    else
+        format_s(port->name, sizeof(port->name), "%02x:%02x.%u", pci->bus, pci->slot,
+                 pci->fn);
+}
+
+static int open_way(struct virtio_port *port, const struct virtio_way *way)
+{
+    int err = way->open(port);
+
+    if (!err)
+        port->way = way;
+    return err;
 }
 
 int virtio_port_open(struct virtio_port *port)
 {
-    int err = pci_modern_open(&port->modern, &port->place.pci);
+    bool is_legacy_first = config_is("virtio.transport", "legacy");
 
-    if (err)
-        return err;
-    port->transport = port->modern.transport;
-    port->is_open = true;
-    return 0;
+    if (port->place.is_mmio)
+        return open_way(port, &way_mmio);
+
+    int err = open_way(port, is_legacy_first ? &way_legacy : &way_modern);
+    /* What the second says counts only if it is there. */
+    int second = err ? open_way(port, is_legacy_first ? &way_modern : &way_legacy) : 0;
+    return second == -ENODEV ? err : second;
 }
+
+/* ---- interrupts ---- */
 
 static bool on_line(void *ctx)
 {
@@ -36,45 +105,140 @@ static bool on_line(void *ctx)
     return port->on_irq(port->irq_ctx, 0);
 }
 
+static bool on_message(void *ctx)
+{
+    const struct virtio_port_vector *vector = ctx;
+
+    return vector->port->on_irq(vector->port->irq_ctx, vector->causes);
+}
+
+static void close_vectors(struct virtio_port *port)
+{
+    msix_close(&port->msix);
+    for (unsigned i = 0; i < VIRTIO_PORT_VECTORS; i++) {
+        if (port->vector[i].port)
+            irq_message_close(&port->vector[i].message);
+        port->vector[i].port = NULL;
+    }
+    port->vectors = (struct virtio_vectors){0};
+}
+
 static void close_irq(struct virtio_port *port)
 {
     if (port->line >= 0)
         irq_detach((uint32_t)port->line, on_line, port);
     port->line = -1;
+    close_vectors(port);
     port->irq = VIRTIO_PORT_POLL;
 }
 
-void virtio_port_close(struct virtio_port *port)
+/* Entry `index` gets a vector of its own and is masked again. */
+static int open_vector(struct virtio_port *port, unsigned index, uint8_t causes)
 {
-    if (!port->is_open)
-        return;
-    close_irq(port);
-    pci_modern_close(&port->modern);
-    port->is_open = false;
+    struct virtio_port_vector *vector = &port->vector[index];
+    int err = irq_message_open(on_message, vector, &vector->message);
+
+    if (err)
+        return err;
+    *vector = (struct virtio_port_vector){
+        .port = port, .causes = causes, .message = vector->message};
+    err = msix_set(&port->msix, index, vector->message.addr, vector->message.data);
+    msix_mask(&port->msix, index);
+    return err;
+}
+
+static int open_vectors(struct virtio_port *port, bool is_shared)
+{
+    int err =
+        open_vector(port, 0, VIRTIO_ISR_CONFIG | (is_shared ? VIRTIO_ISR_QUEUE : 0));
+
+    if (!err && !is_shared)
+        err = open_vector(port, 1, VIRTIO_ISR_QUEUE);
+    if (!err)
+        err = msix_enable(&port->msix);
+    port->vectors = (struct virtio_vectors){.is_msix = true, .queues = !is_shared};
+    return err;
+}
+
+/* R-T-16. */
+static int open_msix(struct virtio_port *port)
+{
+    int err = msix_open(&port->msix, &port->place.pci);
+
+    if (err)
+        return err;
+    bool is_shared = port->msix.entries < VIRTIO_PORT_VECTORS;
+    err = open_vectors(port, is_shared);
+    if (err)
+        close_vectors(port);
+    else
+        port->irq = is_shared ? VIRTIO_PORT_MSIX_SHARED : VIRTIO_PORT_MSIX;
+    return err;
 }
 
 void virtio_port_irq_open(struct virtio_port *port, virtio_port_irq_fn *on_irq, void *ctx)
 {
     port->on_irq = on_irq;
     port->irq_ctx = ctx;
-    port->irq = irq_is_polled() ? VIRTIO_PORT_POLL : VIRTIO_PORT_INTX;
+    port->irq = port->place.is_mmio ? VIRTIO_PORT_GSI : VIRTIO_PORT_INTX;
+    if (irq_is_polled())
+        port->irq = VIRTIO_PORT_POLL;
+    if (port->place.is_mmio || !irq_has_messages())
+        return;
+    int err = open_msix(port);
+    if (err)
+        log_info("virtio: %s: no MSI-X (%s), using the line", port->name, err_name(err));
 }
 
-/* Only where the firmware routed a line. */
+bool virtio_port_irq_fall_back(struct virtio_port *port)
+{
+    if (!port->vectors.is_msix)
+        return false;
+    log_warn("virtio: %s: MSI-X is refused, using the line", port->name);
+    close_vectors(port);
+    port->irq = VIRTIO_PORT_INTX;
+    return true;
+}
+
+/* Nobody may have routed one. */
 static int start_line(struct virtio_port *port)
 {
-    int line = pci_intx_line(&port->place.pci);
-    int err = line < 0 ? line : irq_attach((uint32_t)line, on_line, port);
+    const struct mmio_dev *mmio = &port->place.mmio;
+    const struct irq_wiring wiring = {.is_edge = mmio->is_edge,
+                                      .is_active_low = mmio->is_active_low};
+    int line = port->place.is_mmio ? (int)mmio->irq : pci_intx_line(&port->place.pci);
 
+    if (line < 0)
+        return line;
+    int err = port->place.is_mmio ? irq_attach_wired(mmio->irq, wiring, on_line, port)
+                                  : irq_attach((uint32_t)line, on_line, port);
     if (!err)
         port->line = line;
     return err;
 }
 
+/* Unmask what has been sent meanwhile, and all that will be. */
+static int start_vectors(struct virtio_port *port)
+{
+    int err = 0;
+
+    for (unsigned i = 0; i < VIRTIO_PORT_VECTORS && !err; i++) {
+        const struct virtio_port_vector *vector = &port->vector[i];
+
+        if (vector->port)
+            err = msix_set(&port->msix, i, vector->message.addr, vector->message.data);
+    }
+    return err;
+}
+
 void virtio_port_irq_start(struct virtio_port *port)
 {
-    int err = port->irq == VIRTIO_PORT_INTX ? start_line(port) : -ENOTSUP;
+    int err = -ENOTSUP;
 
+    if (port->vectors.is_msix)
+        err = start_vectors(port);
+    else if (port->irq != VIRTIO_PORT_POLL)
+        err = start_line(port);
     if (err) {
         log_info("virtio: %s: no interrupt (%s), polling", port->name, err_name(err));
         port->irq = VIRTIO_PORT_POLL;
@@ -84,17 +248,54 @@ void virtio_port_irq_start(struct virtio_port *port)
 const char *virtio_port_irq_name(const struct virtio_port *port)
 {
     static const char *const names[] = {
-        [VIRTIO_PORT_POLL] = "poll", [VIRTIO_PORT_INTX] = "intx"};
+        [VIRTIO_PORT_POLL] = "poll",
+        [VIRTIO_PORT_INTX] = "intx",
+        [VIRTIO_PORT_GSI] = "gsi",
+        [VIRTIO_PORT_MSIX] = "msix",
+        [VIRTIO_PORT_MSIX_SHARED] = "msix-shared",
+    };
 
     return names[port->irq];
 }
 
+/* ---- the end ---- */
+
+void virtio_port_close(struct virtio_port *port)
+{
+    if (!port->way)
+        return;
+    close_irq(port);
+    port->way->close(port);
+    port->way = NULL;
+}
+
+static uint32_t read_nothing(void *ctx, uint64_t offset, unsigned width)
+{
+    (void)ctx;
+    (void)offset;
+    return UINT32_MAX >> (32 - 8 * width);
+}
+
+static void write_nothing(void *ctx, uint64_t offset, unsigned width, uint32_t value)
+{
+    (void)ctx;
+    (void)offset;
+    (void)width;
+    (void)value;
+}
+
+/* Closing writes to the command register and to the MSI-X table: that might meet another device. */
 void virtio_port_lose(struct virtio_port *port)
 {
-    /* What closing writes to the command register might else meet another device in the same slot. */
     static struct pci_host nowhere = {.cfg = {.space = &machine_reg_space}};
 
+    port->msix.table.read = read_nothing;
+    port->msix.table.write = write_nothing;
+    port->msix.pci.host = &nowhere;
+    if (port->way == &way_modern)
+        port->bus.modern.pci.host = &nowhere;
+    if (port->way == &way_legacy)
+        port->bus.legacy.pci.host = &nowhere;
     close_irq(port);
     port->transport = virtio_transport_gone;
-    port->modern.pci.host = &nowhere;
 }

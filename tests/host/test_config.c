@@ -178,12 +178,32 @@ static void words_of_others_are_left_alone(void **state)
 {
     (void)state;
     parse(CONFIG_CMDLINE,
-          "\\EFI\\BOOT\\BOOTX64.EFI irq=poll virtio_mmio.device=512@0xfeb00e00:12 "
-          "BOOT_IMAGE=/x initrd=initrd aerostat.efi");
+          "\\EFI\\BOOT\\BOOTX64.EFI irq=poll BOOT_IMAGE=/x initrd=initrd aerostat.efi");
     assert_int_equal(heard.count, 0);
     assert_string_equal(value_of("irq")->text, "poll");
-    parse(CONFIG_FILE, "virtio_mmio.device=1"); /* nobody else writes our file */
+    parse(CONFIG_FILE, "initrd=initrd"); /* nobody else writes our file */
     assert_int_equal(heard.count, 1);
+}
+
+static void a_list_keeps_what_one_channel_says(void **state)
+{
+    const struct config_value *value = value_of("virtio_mmio.device");
+
+    (void)state;
+    parse(CONFIG_FILE, "virtio_mmio.device=4K@0x1000:1");
+    assert_string_equal(value->text, "4K@0x1000:1");
+    parse(CONFIG_CMDLINE, "irq=poll virtio_mmio.device=512@0xfeb00e00:12 "
+                          "virtio_mmio.device=512@0xfeb00c00:11:7");
+    assert_string_equal(value->text, "512@0xfeb00e00:12,512@0xfeb00c00:11:7");
+    parse(CONFIG_FILE, "virtio_mmio.device=4K@0x2000:2"); /* weaker */
+    assert_string_equal(value->text, "512@0xfeb00e00:12,512@0xfeb00c00:11:7");
+    assert_int_equal(heard.count, 0);
+
+    while (heard.count == 0)
+        parse(CONFIG_CMDLINE, "virtio_mmio.device=512@0xfeb00a00:10");
+    assert_string_equal(heard.reason, "too many of them");
+    assert_true(strlen(value->text) > CONFIG_VALUE_MAX - 25);
+    assert_true(strlen(value->text) < CONFIG_VALUE_MAX);
 }
 
 static void long_values(void **state)
@@ -314,6 +334,7 @@ int main(void)
         cmocka_unit_test_setup(errors_name_key_value_and_source, start),
         cmocka_unit_test_setup(an_open_quote_ends_with_its_line, start),
         cmocka_unit_test_setup(words_of_others_are_left_alone, start),
+        cmocka_unit_test_setup(a_list_keeps_what_one_channel_says, start),
         cmocka_unit_test_setup(long_values, start),
         cmocka_unit_test_setup(limits_belong_to_the_range, start),
         cmocka_unit_test_setup(control_characters_are_refused_and_not_repeated, start),

@@ -33,7 +33,7 @@ static void tear_out(void)
 /* As kernel/balloon.c does it, then until it is OFF. */
 static void lose(void)
 {
-    assert_true(virtio_balloon_isr(r.vb));
+    virtio_balloon_irq(r.vb, VIRTIO_ISR_CONFIG);
     virtio_balloon_step(r.vb);
     virtio_balloon_detach(r.vb);
     for (unsigned i = 0; i < 20 && balloon_rig_status(&r).state != VIRTIO_BALLOON_OFF;
