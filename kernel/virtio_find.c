@@ -71,10 +71,7 @@ struct mmio_search {
 static bool is_seen(const struct mmio_search *search, const struct mmio_dev *dev)
 {
     for (unsigned i = 0; i < search->count; i++) {
-        const struct mmio_dev *seen = &search->seen[i];
-
-        if (dev->addr < seen->addr + seen->size_bytes &&
-            seen->addr < dev->addr + dev->size_bytes)
+        if (search->seen[i].addr == dev->addr)
             return true;
     }
     return false;

@@ -4,6 +4,7 @@
 #include "kernel/config.h"
 #include "kernel/format.h"
 #include "kernel/log.h"
+#include "kernel/x86/cpu.h"
 #include "kernel/x86/mmio.h"
 
 #include "base/err.h"
@@ -206,15 +207,25 @@ static int start_line(struct virtio_port *port)
     const struct mmio_dev *mmio = &port->place.mmio;
     const struct irq_wiring wiring = {.is_edge = mmio->is_edge,
                                       .is_active_low = mmio->is_active_low};
-    int line = port->place.is_mmio ? (int)mmio->irq : pci_intx_line(&port->place.pci);
+    int err;
 
-    if (line < 0)
-        return line;
-    int err = port->place.is_mmio ? irq_attach_wired(mmio->irq, wiring, on_line, port)
-                                  : irq_attach((uint32_t)line, on_line, port);
-    if (!err)
-        port->line = line;
-    return err;
+    if (port->place.is_mmio) {
+        port->line = (int)mmio->irq;
+        err = irq_attach_wired(mmio->irq, wiring, on_line, port);
+    } else {
+        port->line = pci_intx_line(&port->place.pci);
+        err =
+            port->line < 0 ? port->line : irq_attach((uint32_t)port->line, on_line, port);
+    }
+    if (err) {
+        port->line = -1;
+        return err;
+    }
+    /* One that rose while its pin was masked may be forgotten, and would never rise again: ask once. */
+    uint64_t flags = cpu_irq_save();
+    on_line(port);
+    cpu_irq_restore(flags);
+    return 0;
 }
 
 /* Unmask what has been sent meanwhile, and all that will be. */

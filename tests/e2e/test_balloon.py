@@ -4,7 +4,7 @@
 import time
 
 import pytest
-from cases import BALLOON, FEATURES, FILLED_1G, OOM, REFUSED_DEVICES, SPARSE_64G
+from cases import BALLOON, FEATURES, FILLED_1G, OOM, REFUSED_DEVICES, SPARSE_64G, TRANSPORTS
 from host.errors import GIB, MIB
 from host.host_memory import PAGE
 from host.qemu import BALLOON_PATH
@@ -170,12 +170,37 @@ def test_features(boot, case, accepted, refused):
         attached = guest.events(balloon="virtio", event="attached")[0]
         bits = {bit for bit in range(64) if attached.number("features") >> bit & 1}
         assert accepted <= bits and not refused & bits, sorted(bits)
-        assert attached.get("irq") == ("poll" if "irq=poll" in case.config else "intx")
+        line = "gsi" if case.machine.startswith("microvm") else "intx"
+        assert attached.get("irq") == ("poll" if "irq=poll" in case.config else line)
         guest.fill_and_free("50%")
         for part in (4, 2, 3, 1):
             guest.go_to(case.memory // part // PAGE * PAGE)
             guest.check_size()
             guest.check_holes()
+
+
+@pytest.mark.parametrize("case, transport, irq", TRANSPORTS, ids=[c.name for c, *_ in TRANSPORTS])
+def test_transports(boot, rng, case, transport, irq):
+    with boot(case) as guest:
+        attached = guest.events(balloon="virtio", event="attached")
+        assert [(e.get("transport"), e.get("irq")) for e in attached] == [(transport, irq)]
+        assert attached[0].number("features") & ~attached[0].number("offered") == 0
+        guest.fill_and_free("50%")
+        for _ in range(5):
+            guest.go_to(rng.randrange(24 * MIB // PAGE, case.memory // PAGE + 1) * PAGE)
+            guest.check_size()
+            guest.check_holes()
+        guest.qmp.execute("qom-set", path=BALLOON_PATH, property="guest-stats-polling-interval",
+                          value=1)
+        _, stats = next_stats(guest, 0)
+        assert stats["stat-total-memory"] != UNKNOWN
+        guest.guest.ask("balloon detach", balloon="virtio", event="detached")
+        guest.guest.ask("balloon attach", balloon="virtio", event="attached")
+        guest.go_to(case.memory)
+        assert guest.map() == []
+        health = guest.guest.ask("stats", event="stats", irq=irq)
+        faults = ("missed_irqs", "broken", "silences", "ring_errors", "restart_failures")
+        assert {word: health.number(word) for word in faults} == dict.fromkeys(faults, 0)
 
 
 @pytest.mark.parametrize("case", REFUSED_DEVICES, ids=[c.name for c in REFUSED_DEVICES])

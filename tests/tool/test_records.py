@@ -142,6 +142,10 @@ def test_command_line_of_each_boot_path():
     assert '-kernel k.elf -append run="fill 80%"' in text
     assert "memory-backend-file,id=ram,share=on,mem-path=/dev/shm/r,size=1073741824" in text
     assert "-smp 2" in text and "pflash" not in text
+    assert f"virtio-balloon-pci,id={qemu.BALLOON_ID}" in pvh
+    assert f"virtio-balloon-device,id={qemu.BALLOON_ID}" in qemu.command(
+        GuestSpec(image="k.elf", machine="microvm,acpi=off"), "/f")
+    assert "balloon" not in " ".join(qemu.command(GuestSpec(image="k.elf", balloon=""), "/f"))
     efi = qemu.command(GuestSpec(image="d.img", boot="efi", disk="usb",
                                  config='run="fill 80%,x" irq=poll', reboot=True), "/f")
     text = " ".join(efi)

@@ -56,12 +56,18 @@ class GuestSpec:
     smp: int = 1
     memory: int = GIB
     ram: str = "private"  # private, or shared: a sparse file whose holes can be looked at
-    balloon: str = "virtio-balloon-pci"  # device with its options; "" for none
+    balloon: str | None = None  # device with its options; None: what fits the machine; "": none
     disk: str = "virtio"  # EFI: virtio, ahci or usb
     config: str = ""
     debug_exit: bool = True  # a refusal or a panic ends QEMU
     reboot: bool = False  # a reset boots again instead of ending QEMU
     extra: tuple = ()
+
+    @property
+    def balloon_device(self):
+        if self.balloon is not None:
+            return self.balloon
+        return "virtio-balloon-device" if self.machine.startswith("microvm") else "virtio-balloon-pci"
 
 
 def command(spec, folder, ram_path=None):
@@ -77,8 +83,8 @@ def command(spec, folder, ram_path=None):
              "chardev:serial", "-chardev", f"socket,id=qmp,path={folder}/qmp.sock",
              "-mon", "chardev=qmp,mode=control"]
     argv += spec.extra  # first: bridges come before what is plugged into them
-    if spec.balloon:
-        argv += ["-device", f"{spec.balloon},id={BALLOON_ID}"]
+    if spec.balloon_device:
+        argv += ["-device", f"{spec.balloon_device},id={BALLOON_ID}"]
     if spec.debug_exit:
         argv += ["-device", "isa-debug-exit,iobase=0x501,iosize=4"]
     if spec.boot == "pvh":
