@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The virtio device model: status machine and split queues, seen from the other side. */
+/* The virtio device model: status machine, doorbells and configuration, seen from the other side. */
 #include "tests/model/virtio_dev.h"
 
 #include <string.h>
 
 #define BIT(n)        (UINT64_C(1) << (n))
-#define F_INDIRECT    28
-#define F_EVENT_IDX   29
 #define F_VERSION_1   32
 #define S_FEATURES_OK 8u
 #define S_DRIVER_OK   4u
@@ -14,17 +12,8 @@
 #define S_FAILED      128u
 #define ISR_QUEUE     1u
 #define ISR_CONFIG    2u
-#define D_NEXT        1u
-#define D_WRITE       2u
-#define D_INDIRECT    4u
 #define DESC_SIZE     16u
 #define LEGACY_PAGE   4096u
-
-struct desc {
-    uint64_t addr;
-    uint32_t len;
-    uint16_t flags, next;
-};
 
 void virtio_model_complain(struct virtio_model *m, const char *what)
 {
@@ -132,7 +121,7 @@ void virtio_model_need_reset(struct virtio_model *m)
     interrupt(m, ISR_CONFIG, m->config_vector);
 }
 
-/* ---- rings ---- */
+/* ---- queues ---- */
 
 void virtio_model_enable(struct virtio_model *m, struct virtio_model_queue *q)
 {
@@ -156,173 +145,10 @@ void virtio_model_legacy_queue(struct virtio_model *m, struct virtio_model_queue
     virtio_model_enable(m, q);
 }
 
-static void *at(struct virtio_model *m, uint64_t addr, uint64_t len)
+void virtio_model_interrupt(struct virtio_model *m, uint16_t index)
 {
-    void *ptr = m->dma(m->dma_ctx, addr, len);
-
-    if (!ptr)
-        virtio_model_complain(m, "address outside of driver memory");
-    return ptr;
-}
-
-static uint16_t read16(struct virtio_model *m, uint64_t addr)
-{
-    uint16_t value = 0;
-    void *ptr = at(m, addr, 2);
-
-    if (ptr)
-        memcpy(&value, ptr, 2);
-    return value;
-}
-
-static void write16(struct virtio_model *m, uint64_t addr, uint16_t value)
-{
-    void *ptr = at(m, addr, 2);
-
-    if (ptr)
-        memcpy(ptr, &value, 2);
-}
-
-static uint64_t avail_event_addr(const struct virtio_model_queue *q)
-{
-    return q->device + 4 + 8u * q->size;
-}
-
-uint16_t virtio_model_avail_idx(struct virtio_model *m, uint16_t index)
-{
-    return read16(m, m->queues[index].driver + 2);
-}
-
-uint16_t virtio_model_used_event(struct virtio_model *m, uint16_t index)
-{
-    return read16(m, m->queues[index].driver + 4 + 2u * m->queues[index].size);
-}
-
-void virtio_model_set_avail_event(struct virtio_model *m, uint16_t index, uint16_t value)
-{
-    write16(m, avail_event_addr(&m->queues[index]), value);
-}
-
-void virtio_model_no_notify(struct virtio_model *m, uint16_t index, bool no_notify)
-{
-    write16(m, m->queues[index].device, no_notify);
-}
-
-uint8_t *virtio_model_desc(struct virtio_model *m, uint16_t index, uint16_t id)
-{
-    return at(m, m->queues[index].desc + DESC_SIZE * id, DESC_SIZE);
-}
-
-static bool ring_fault(struct virtio_model *m, const char *what)
-{
-    virtio_model_complain(m, what);
-    virtio_model_need_reset(m);
-    return false;
-}
-
-/* Append one descriptor's piece; checks what the rules ask of a driver. */
-static bool add_piece(struct virtio_model *m, struct virtio_chain *c,
-                      const struct desc *d)
-{
-    void *ptr = at(m, d->addr, d->len);
-    bool write = (d->flags & D_WRITE) != 0;
-
-    if (!ptr)
-        return ring_fault(m, "buffer outside of driver memory");
-    if (d->len == 0 || c->n == VIRTIO_MODEL_SEGS)
-        return ring_fault(m, "empty piece or too many of them");
-    if (!write && c->n != c->n_out)
-        return ring_fault(m, "readable piece after a writable one");
-    c->segs[c->n].ptr = ptr;
-    c->segs[c->n].addr = d->addr;
-    c->segs[c->n++].len = d->len;
-    c->n_out += !write;
-    return true;
-}
-
-/* Walk `n` descriptors at most from `first` in the table at `table`. */
-static bool walk(struct virtio_model *m, struct virtio_chain *c, uint64_t table,
-                 unsigned entries, uint16_t first, bool nested)
-{
-    uint16_t i = first;
-
-    for (unsigned steps = 0; steps < entries; steps++) {
-        struct desc d;
-        const void *ptr = i < entries ? at(m, table + DESC_SIZE * i, DESC_SIZE) : NULL;
-
-        if (!ptr)
-            return ring_fault(m, "descriptor outside of the table");
-        memcpy(&d, ptr, sizeof(d));
-        if (d.flags & D_INDIRECT) {
-            if (nested || (d.flags & D_NEXT) || (m->accepted & BIT(F_INDIRECT)) == 0 ||
-                d.len == 0 || d.len % DESC_SIZE != 0)
-                return ring_fault(m, "bad indirect descriptor");
-            return walk(m, c, d.addr, d.len / DESC_SIZE, 0, true);
-        }
-        if (!add_piece(m, c, &d))
-            return false;
-        if ((d.flags & D_NEXT) == 0)
-            return true;
-        i = d.next;
-    }
-    return ring_fault(m, "chain is a loop");
-}
-
-bool virtio_model_pop(struct virtio_model *m, uint16_t index, struct virtio_chain *out)
-{
-    struct virtio_model_queue *q = &m->queues[index];
-    uint16_t waiting;
-
-    if (!q->enabled || (m->status & S_NEEDS_RESET))
-        return false;
-    if (m->accepted & BIT(F_EVENT_IDX))
-        virtio_model_set_avail_event(m, index, q->last_avail);
-    waiting = (uint16_t)(virtio_model_avail_idx(m, index) - q->last_avail);
-    if (waiting == 0)
-        return false;
-    if (waiting > q->size)
-        return ring_fault(m, "available index jumped");
-
-    *out = (struct virtio_chain){0};
-    out->head = read16(m, q->driver + 4 + 2u * (q->last_avail % q->size));
-    q->last_avail++;
-    return walk(m, out, q->desc, q->size, out->head, false);
-}
-
-static bool wants_interrupt(struct virtio_model *m, uint16_t index, uint16_t old)
-{
-    struct virtio_model_queue *q = &m->queues[index];
-    uint16_t event;
-
-    if ((m->accepted & BIT(F_EVENT_IDX)) == 0)
-        return (read16(m, q->driver) & 1) == 0;
-    event = virtio_model_used_event(m, index);
-    return (uint16_t)(q->used_idx - event - 1) < (uint16_t)(q->used_idx - old);
-}
-
-void virtio_model_push(struct virtio_model *m, uint16_t index, uint32_t id, uint32_t len)
-{
-    struct virtio_model_queue *q = &m->queues[index];
-    uint32_t *elem = at(m, q->device + 4 + 8u * (q->used_idx % q->size), 8);
-
-    if (!elem)
-        return;
-    elem[0] = id;
-    elem[1] = len;
-    virtio_model_jump(m, index, 1);
-}
-
-void virtio_model_jump(struct virtio_model *m, uint16_t index, uint16_t by)
-{
-    struct virtio_model_queue *q = &m->queues[index];
-    uint16_t old = q->used_idx;
-
-    q->used_idx = (uint16_t)(q->used_idx + by);
-    write16(m, q->device + 2, q->used_idx);
-    if (wants_interrupt(m, index, old)) {
-        q->interrupts++;
-        interrupt(m, ISR_QUEUE, q->vector);
-    }
+    m->queues[index].interrupts++;
+    interrupt(m, ISR_QUEUE, m->queues[index].vector);
 }
 
 void virtio_model_doorbell(struct virtio_model *m, uint16_t index)
@@ -332,10 +158,14 @@ void virtio_model_doorbell(struct virtio_model *m, uint16_t index)
         return;
     }
     m->queues[index].kicks++;
-    if ((m->status & S_DRIVER_OK) == 0)
+    if ((m->status & S_DRIVER_OK) == 0) {
         virtio_model_complain(m, "doorbell before DRIVER_OK");
-    else if (m->process && !m->lies.silent)
+    } else if (m->process && !m->lies.silent) {
+        m->queues[index].in_doorbell = true;
         m->process(m->process_ctx, m, index);
+        m->queues[index].in_doorbell = false;
+        virtio_model_flush(m, index);
+    }
 }
 
 /* ---- configuration ---- */

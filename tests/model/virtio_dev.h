@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * A virtio device as its driver must expect it: status, features, configuration, split queues in the
- * driver's memory, the ISR byte. It obeys by default and notes what the driver does wrong (`misuse`);
- * a test turns single lies on in struct virtio_lies or writes to the rings itself. What a queue does
- * is a hook, so a balloon host or anything else is put on top:
+ * A virtio device as its driver must expect it: status, features, configuration, queues in the
+ * driver's memory, split or packed as was negotiated, the ISR byte. It obeys by default and notes what
+ * the driver does wrong (`misuse`); a test turns single lies on in struct virtio_lies or writes to the
+ * rings itself. What a queue does is a hook, so a balloon host or anything else is put on top:
  *
  *     static void process(void *ctx, struct virtio_model *m, uint16_t index)
  *     {
@@ -29,13 +29,24 @@
 #define VIRTIO_MODEL_SEGS      64
 #define VIRTIO_MODEL_CONFIG    64
 #define VIRTIO_MODEL_NO_VECTOR 0xFFFF
+#define VIRTIO_MODEL_IDS       256 /* packed: chains must have ids below this */
 
 struct virtio_model_queue {
     uint16_t max, size; /* max 0: absent; size: as the driver set it */
     bool enabled;
     uint16_t vector;               /* MSI-X; VIRTIO_MODEL_NO_VECTOR: none */
     uint64_t desc, driver, device; /* addresses of the three areas */
-    uint16_t last_avail, used_idx;
+    uint16_t last_avail, used_idx; /* split */
+    uint16_t next_desc;            /* split: with IN_ORDER the next head */
+    /* packed: descriptors taken and reported since the start; ring entries taken and not reported,
+     * and by id */
+    uint64_t avail_pos, used_pos;
+    unsigned outstanding;
+    uint8_t entries[VIRTIO_MODEL_IDS];
+    /* completions of the doorbell being served that wait for being reported as one batch */
+    bool in_doorbell;
+    unsigned held, held_entries;
+    uint32_t held_id, held_len;
     unsigned kicks, interrupts; /* doorbells seen; interrupts the driver asked for */
 };
 
@@ -67,6 +78,8 @@ struct virtio_model {
     struct virtio_model_queue queues[VIRTIO_MODEL_QUEUES];
     uint8_t config[VIRTIO_MODEL_CONFIG];
     struct virtio_lies lies;
+    /* With IN_ORDER: completions that come within one doorbell become one used entry. */
+    bool batches;
 
     void *(*dma)(void *ctx, uint64_t addr,
                  uint64_t len); /* NULL: outside of driver memory */
@@ -89,7 +102,8 @@ struct virtio_model {
 
 /* One buffer as the device sees it. */
 struct virtio_chain {
-    uint16_t head;
+    uint16_t head;     /* its id: split: of the first descriptor */
+    unsigned entries;  /* ring descriptors it takes */
     unsigned n, n_out; /* pieces; the first n_out are for reading */
     struct {
         void *ptr;
@@ -108,15 +122,28 @@ bool virtio_model_pop(struct virtio_model *m, uint16_t index, struct virtio_chai
 /* Complete a buffer, and raise the ISR bit if the driver wants to hear of it. Any id, any length: the
  * model does not care whether it is true. */
 void virtio_model_push(struct virtio_model *m, uint16_t index, uint32_t id, uint32_t len);
-/* Move the used index without an element. */
+/* IN_ORDER: complete `n` buffers by one used entry; `len` is the last one's. */
+void virtio_model_push_batch(struct virtio_model *m, uint16_t index,
+                             const struct virtio_chain *chains, unsigned n, uint32_t len);
+/* Move the used index without an element; packed: mark so many descriptors used as they are. */
 void virtio_model_jump(struct virtio_model *m, uint16_t index, uint16_t by);
-/* Raw ring words, for lies: the device's event field, a descriptor, the driver's index. */
+uint8_t *virtio_model_desc(struct virtio_model *m, uint16_t index,
+                           uint16_t id); /* 16 bytes; packed: at place `id` */
+void virtio_model_no_notify(struct virtio_model *m, uint16_t index, bool no_notify);
+
+/* Report what is held for a batch. */
+void virtio_model_flush(struct virtio_model *m, uint16_t index);
+
+/* Raw words of the split ring, for lies: the device's event field, the driver's, its index. */
 void virtio_model_set_avail_event(struct virtio_model *m, uint16_t index, uint16_t value);
 uint16_t virtio_model_used_event(struct virtio_model *m, uint16_t index);
 uint16_t virtio_model_avail_idx(struct virtio_model *m, uint16_t index);
-void virtio_model_no_notify(struct virtio_model *m, uint16_t index, bool no_notify);
-uint8_t *virtio_model_desc(struct virtio_model *m, uint16_t index,
-                           uint16_t id); /* 16 bytes */
+/* The same for the packed ring: event structures with the place in the low half; the flags of the
+ * place that the device reports next. */
+void virtio_model_set_device_event(struct virtio_model *m, uint16_t index,
+                                   uint32_t value);
+uint32_t virtio_model_driver_event(struct virtio_model *m, uint16_t index);
+uint16_t *virtio_model_used_flags(struct virtio_model *m, uint16_t index);
 
 /* Change a configuration word as a host does: new generation, config-change cause. */
 void virtio_model_set_config(struct virtio_model *m, uint32_t offset, uint32_t value);
@@ -139,4 +166,5 @@ void virtio_model_legacy_queue(struct virtio_model *m, struct virtio_model_queue
 /* Map `wanted` to *vector, where `entries` there are; what reads back. */
 uint16_t virtio_model_map_vector(struct virtio_model *m, uint16_t *vector,
                                  uint16_t wanted, unsigned entries);
+void virtio_model_interrupt(struct virtio_model *m, uint16_t index);
 void virtio_model_complain(struct virtio_model *m, const char *what);
