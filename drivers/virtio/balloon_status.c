@@ -6,14 +6,9 @@ uint64_t vb_ring_errors(const struct virtio_balloon *vb)
 {
     uint64_t sum = 0;
 
-    for (unsigned i = 0; i < VIRTIO_BALLOON_QUEUES; i++) {
-        if (!vb->vqs[i])
-            continue;
-        const struct vq_errors *e = vq_errors(vb->vqs[i]);
-        sum += e->id_range + e->id_not_posted + e->id_replayed + e->id_mid_chain +
-               e->idx_jump + e->desc_overwritten + e->avail_overwritten + e->len_clamped +
-               e->event_nonsense;
-    }
+    for (unsigned i = 0; i < VIRTIO_BALLOON_QUEUES; i++)
+        if (vb->vqs[i])
+            sum += vq_lies(vb->vqs[i]);
     return sum;
 }
 

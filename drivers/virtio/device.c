@@ -187,10 +187,12 @@ int virtio_negotiate(struct virtio_device *dev, const struct virtio_wanted *want
 
 /* ---- queues ---- */
 
-/* R-H-09: 1..32768 and a power of two. Raw size in, 0 for an absurd one. */
+/* R-H-09: 1..32768 and for split rings a power of two. Raw size in, 0 for an absurd one. */
 static uint16_t check_size(struct virtio_device *dev, uint16_t index, uint32_t raw)
 {
-    if (raw == 0 || (raw <= VQ_SIZE_LIMIT && is_pow2(raw)))
+    bool is_packed = virtio_has_feature(dev, VIRTIO_F_RING_PACKED);
+
+    if (raw == 0 || (raw <= VQ_SIZE_LIMIT && (is_packed || is_pow2(raw))))
         return (uint16_t)raw;
     dev->errors.queue_bad_size++;
     log_to(&dev->hal->log, LOG_WARN, "virtio: %s queue %u claims %u entries", dev->name,
@@ -211,7 +213,9 @@ static uint16_t pow2_at_most(uint16_t x)
 static struct vq_config queue_config(const struct virtio_device *dev, uint16_t max,
                                      const struct virtio_queue_opts *opts)
 {
-    uint16_t limit = opts->max_size ? pow2_at_most(opts->max_size) : DEFAULT_SIZE;
+    bool is_packed = virtio_has_feature(dev, VIRTIO_F_RING_PACKED);
+    uint16_t wanted = opts->max_size ? opts->max_size : DEFAULT_SIZE;
+    uint16_t limit = is_packed ? wanted : pow2_at_most(wanted);
 
     if (dev->transport->has_fixed_sizes)
         limit = max;
@@ -219,6 +223,8 @@ static struct vq_config queue_config(const struct virtio_device *dev, uint16_t m
         .size = max < limit ? max : limit,
         .event_idx = virtio_has_feature(dev, VIRTIO_F_EVENT_IDX),
         .indirect = virtio_has_feature(dev, VIRTIO_F_INDIRECT_DESC),
+        .packed = is_packed,
+        .in_order = virtio_has_feature(dev, VIRTIO_F_IN_ORDER),
         .indirect_max = opts->indirect_max,
         .tables = opts->tables,
     };
@@ -246,7 +252,7 @@ int virtio_queue_create(struct virtio_device *dev, uint16_t index,
     if (err)
         return err;
     cfg = queue_config(dev, max, opts);
-    err = split_create(&cfg, dev->hal, t, index, &q);
+    err = vq_create(&cfg, dev->hal, t, index, &q);
     if (err)
         return err;
 

@@ -36,6 +36,7 @@ enum virtio_feature {
     VIRTIO_F_VERSION_1 = 32,
     VIRTIO_F_ACCESS_PLATFORM = 33,
     VIRTIO_F_RING_PACKED = 34,
+    VIRTIO_F_IN_ORDER = 35,
 };
 
 enum virtio_state {
@@ -80,8 +81,8 @@ struct virtio_wanted {
 #define VIRTIO_RESET_TIMEOUT NS_PER_S
 
 struct virtio_queue_opts {
-    /* use fewer entries than the device offers, where the transport lets us; 0: as many as it has, up
-     * to 1024 */
+    /* use fewer entries than the device offers, where the transport lets us, split rings the power of
+     * two below; 0: as many as it has, up to 1024 */
     uint16_t max_size;
     uint16_t indirect_max; /* see struct vq_config; 0: no indirect tables */
     uint16_t tables;

@@ -73,6 +73,11 @@ static inline void le16_set_once(le16 *p, uint16_t v)
     __atomic_store_n(&p->raw, v, __ATOMIC_RELAXED);
 }
 
+static inline void le32_set_once(le32 *p, uint32_t v)
+{
+    __atomic_store_n(&p->raw, v, __ATOMIC_RELAXED);
+}
+
 static inline void le16_set_release(le16 *p, uint16_t v)
 {
     __atomic_store_n(&p->raw, v, __ATOMIC_RELEASE);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The split ring under a device that writes what it likes into the shared memory at any time. Whatever
- * it does: a token comes back at most once per add, the written length fits the buffer, a broken queue
+ * A ring of any mix of features under a device that writes what it likes into the shared memory at any
+ * time. Whatever it does: a token comes back at most once per add, the written length fits the buffer, a broken queue
  * stays broken, and a reset gives everything back.
  */
 #include "tests/fuzz/stream.h"
@@ -61,6 +61,7 @@ static void do_pop(struct fuzz *f)
 
     must(err == 0 || err == -EAGAIN || err == -EPROTO);
     must(!f->was_broken || err == -EPROTO);
+    must(vq_lies(f->q) >= vq_is_broken(f->q));
     f->was_broken = vq_is_broken(f->q);
     must(f->was_broken == (err == -EPROTO));
     if (err)
@@ -72,6 +73,19 @@ static void do_pop(struct fuzz *f)
     f->tokens[id].out = false;
 }
 
+/* Up to four buffers by one completion. */
+static void complete_batch(struct fuzz *f)
+{
+    struct virtio_model *m = &f->rig.model;
+    struct virtio_chain chains[4];
+    unsigned n = 0;
+
+    while (n < ARRAY_LEN(chains) && virtio_model_pop(m, 0, &chains[n]))
+        n++;
+    if (n > 0)
+        virtio_model_push_batch(m, 0, chains, n, take32(&f->in));
+}
+
 /* The device completes properly, or with any id, or moves its index. */
 static void do_device(struct fuzz *f, uint8_t how)
 {
@@ -80,9 +94,11 @@ static void do_device(struct fuzz *f, uint8_t how)
 
     switch (how % 4) {
     case 0:
-    case 1:
         if (virtio_model_pop(m, 0, &chain))
             virtio_model_push(m, 0, chain.head, take32(&f->in));
+        break;
+    case 1:
+        complete_batch(f);
         break;
     case 2:
         virtio_model_push(m, 0, take8(&f->in), take32(&f->in));
@@ -135,19 +151,19 @@ static void step(struct fuzz *f)
     must(vq_in_flight(f->q) <= vq_size(f->q) && vq_free_entries(f->q) <= vq_size(f->q));
 }
 
+/* The first byte chooses the mix and, in its upper half, the queue's size. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct virtio_queue_opts opts = {
-        .max_size = 8, .indirect_max = 4, .tables = 2};
+    struct virtio_queue_opts opts = {.indirect_max = 4, .tables = 2};
     struct fuzz *f = calloc(1, sizeof(*f));
-    uint64_t features = BIT64(VIRTIO_F_VERSION_1);
-    uint8_t bits;
+    uint64_t features;
+    uint8_t mix;
 
     must(f != NULL);
     f->in = (struct stream){.data = data, .left = size};
-    bits = take8(&f->in);
-    features |= bits & 1 ? BIT64(VIRTIO_F_EVENT_IDX) : 0;
-    features |= bits & 2 ? BIT64(VIRTIO_F_INDIRECT_DESC) : 0;
+    mix = take8(&f->in);
+    features = BIT64(VIRTIO_F_VERSION_1) | rig_mix(mix % RIG_MIXES);
+    opts.max_size = (uint16_t)(1 + mix / RIG_MIXES);
     rig_init(&f->rig, features);
     must(rig_open(&f->rig) == 0);
     must(rig_negotiate(&f->rig, features, 1, &opts) == 0);

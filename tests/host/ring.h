@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* One live split queue of a few entries on the device model: what the tests of the ring start from. */
+/* One live queue of a few entries on the device model: what the tests of the rings start from. */
 #pragma once
 
 #include <setjmp.h>
@@ -19,6 +19,8 @@
 #define WITH_EVENT    (BIT64(VIRTIO_F_VERSION_1) | BIT64(VIRTIO_F_EVENT_IDX))
 #define WITHOUT_EVENT BIT64(VIRTIO_F_VERSION_1)
 #define WITH_INDIRECT (WITHOUT_EVENT | BIT64(VIRTIO_F_INDIRECT_DESC))
+#define PACKED        BIT64(VIRTIO_F_RING_PACKED)
+#define IN_ORDER      BIT64(VIRTIO_F_IN_ORDER)
 
 /* One live queue of SIZE entries and a buffer to carve pieces from. */
 struct ring {
@@ -28,19 +30,27 @@ struct ring {
     int tokens[64];
 };
 
-static inline void ring_start(struct ring *t, uint64_t features)
+/* A device with a queue of `size`, all of which is used. */
+static inline void ring_start_sized(struct ring *t, uint64_t features, uint16_t size)
 {
-    static const struct virtio_queue_opts opts = {
-        .max_size = SIZE, .indirect_max = 4, .tables = 2};
+    const struct virtio_queue_opts opts = {
+        .max_size = size, .indirect_max = 4, .tables = 2};
 
     memset(t, 0, sizeof(*t));
     rig_init(&t->rig, features);
+    if (size > t->rig.model.queues[0].max || (size & (size - 1)) != 0)
+        t->rig.model.queues[0].max = t->rig.model.queues[0].size = size;
     assert_int_equal(rig_open(&t->rig), 0);
     assert_int_equal(rig_negotiate(&t->rig, features, 1, &opts), 0);
     assert_int_equal(virtio_driver_ok(&t->rig.dev), 0);
     assert_int_equal(t->rig.hal.hal.dma_alloc(&t->rig.hal, BUF, &t->buf), 0);
     t->q = t->rig.dev.queues[0];
-    assert_int_equal(vq_size(t->q), SIZE);
+    assert_int_equal(vq_size(t->q), size);
+}
+
+static inline void ring_start(struct ring *t, uint64_t features)
+{
+    ring_start_sized(t, features, SIZE);
 }
 
 static inline void ring_end(struct ring *t)
@@ -70,4 +80,27 @@ static inline int pop(struct ring *t, unsigned *id, uint32_t *written)
     if (!err)
         *id = (unsigned)((int *)token - t->tokens);
     return err;
+}
+
+/* The queue is broken for good, by exactly this counter. Ends the ring. */
+static inline void expect_broken(struct ring *t, const uint64_t *counter)
+{
+    const struct vq_errors *e = vq_errors(t->q);
+    uint32_t written;
+    unsigned id;
+
+    assert_int_equal(pop(t, &id, &written), -EPROTO);
+    assert_int_equal(*counter, 1);
+    assert_int_equal(vq_lies(t->q) - e->len_clamped - e->event_nonsense, 1);
+    assert_true(vq_is_broken(t->q));
+    assert_int_equal(t->rig.hal.log_lines[LOG_ERROR], 1);
+
+    assert_int_equal(pop(t, &id, &written), -EPROTO);
+    assert_int_equal(add(t, 5, 1, 0), -EPROTO);
+    assert_false(vq_kick(t->q));
+    assert_true(vq_has_used(t->q));
+    assert_int_equal(*counter, 1); /* counted and logged once */
+    assert_int_equal(t->rig.hal.log_lines[LOG_ERROR], 1);
+    assert_int_equal(virtio_poll_status(&t->rig.dev), -EPROTO);
+    ring_end(t);
 }

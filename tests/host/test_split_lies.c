@@ -35,32 +35,6 @@ static void ring_with_history(struct ring *t, uint64_t features)
     assert_int_equal(chain.head, 2);
 }
 
-/* The queue is broken for good, by exactly this counter. */
-static void expect_broken(struct ring *t, const uint64_t *counter)
-{
-    const struct vq_errors *e = vq_errors(t->q);
-    uint32_t written;
-    unsigned id;
-    uint64_t sum;
-
-    assert_int_equal(pop(t, &id, &written), -EPROTO);
-    assert_int_equal(*counter, 1);
-    sum = e->id_range + e->id_not_posted + e->id_replayed + e->id_mid_chain +
-          e->idx_jump + e->desc_overwritten + e->avail_overwritten;
-    assert_int_equal(sum, 1);
-    assert_true(vq_is_broken(t->q));
-    assert_int_equal(t->rig.hal.log_lines[LOG_ERROR], 1);
-
-    assert_int_equal(pop(t, &id, &written), -EPROTO);
-    assert_int_equal(add(t, 5, 1, 0), -EPROTO);
-    assert_false(vq_kick(t->q));
-    assert_true(vq_has_used(t->q));
-    assert_int_equal(*counter, 1); /* counted and logged once */
-    assert_int_equal(t->rig.hal.log_lines[LOG_ERROR], 1);
-    assert_int_equal(virtio_poll_status(&t->rig.dev), -EPROTO);
-    ring_end(t);
-}
-
 static void id_beyond_the_ring(void **state)
 {
     static const uint32_t ids[] = {SIZE, SIZE + 3, 0x10003, UINT32_MAX};

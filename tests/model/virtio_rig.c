@@ -4,6 +4,39 @@
 
 #include "base/err.h"
 
+#include <string.h>
+
+static const struct {
+    unsigned bit;
+    const char *name;
+} ring_features[] = {
+    {VIRTIO_F_EVENT_IDX, " event_idx"},
+    {VIRTIO_F_INDIRECT_DESC, " indirect"},
+    {VIRTIO_F_RING_PACKED, " packed"},
+    {VIRTIO_F_IN_ORDER, " in_order"},
+};
+
+uint64_t rig_mix(unsigned mix)
+{
+    uint64_t bits = 0;
+
+    for (unsigned i = 0; i < ARRAY_LEN(ring_features); i++)
+        if (mix >> i & 1)
+            bits |= BIT64(ring_features[i].bit);
+    return bits;
+}
+
+const char *rig_mix_name(unsigned mix)
+{
+    static char name[64];
+
+    strcpy(name, "ring:");
+    for (unsigned i = 0; i < ARRAY_LEN(ring_features); i++)
+        if (mix >> i & 1)
+            strcat(name, ring_features[i].name);
+    return name;
+}
+
 void rig_init(struct virtio_rig *r, uint64_t features)
 {
     rig_init_on(r, RIG_PCI_MODERN, features);

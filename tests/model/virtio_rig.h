@@ -27,6 +27,11 @@ enum rig_kind {
     RIG_KINDS,
 };
 
+/* The mixes of ring features, counted by their bits: EVENT_IDX, INDIRECT_DESC, RING_PACKED, IN_ORDER. */
+#define RIG_MIXES 16u
+uint64_t rig_mix(unsigned mix);
+const char *rig_mix_name(unsigned mix);
+
 struct virtio_rig {
     enum rig_kind kind;
     struct hal_model hal;

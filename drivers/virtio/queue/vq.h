@@ -39,12 +39,18 @@ struct vq_errors {
     uint64_t id_not_posted; /* id was never the head of a buffer, R-H-02 */
     uint64_t id_replayed;   /* id was completed before and not posted again, R-H-02 */
     uint64_t id_mid_chain;  /* id is in flight but not the head of its chain, R-H-02 */
-    uint64_t idx_jump;      /* used index moved by more than is in flight, R-H-03 */
+    /* IN_ORDER: the id is that of a later buffer than the used index allows for */
+    uint64_t id_order;
+    /* split: used index moved by more than is in flight; packed: completion with none in flight,
+     * R-H-03 */
+    uint64_t idx_jump;
+    uint64_t wrap_bits; /* packed: flags neither as we wrote them nor of a completion */
     /* a posted descriptor does not hold what we wrote, R-H-04 */
     uint64_t desc_overwritten;
-    uint64_t avail_overwritten; /* the available index does not hold what we wrote */
+    /* split: the available index, packed: our event structure, does not hold what we wrote */
+    uint64_t avail_overwritten;
     uint64_t len_clamped; /* used length beyond the writable part: clamped, R-H-05 */
-    /* event field asks for an index out of reach: we notify, R-T-25 */
+    /* the device's event field says what it cannot mean: we notify, R-T-25 */
     uint64_t event_nonsense;
 };
 
@@ -61,6 +67,8 @@ struct vq_config {
     uint16_t size;  /* entries; a power of two for split rings */
     bool event_idx; /* VIRTIO_F_EVENT_IDX was negotiated */
     bool indirect;  /* VIRTIO_F_INDIRECT_DESC was negotiated */
+    bool packed;    /* VIRTIO_F_RING_PACKED was negotiated */
+    bool in_order;  /* VIRTIO_F_IN_ORDER was negotiated */
     /* longest buffer put into an indirect table; 0 or 1: never use one */
     uint16_t indirect_max;
     uint16_t tables; /* indirect tables made in advance; buffers beyond them go direct */
@@ -99,4 +107,5 @@ uint16_t vq_free_entries(const struct vq *q);
 uint16_t vq_in_flight(const struct vq *q); /* buffers, not entries */
 bool vq_is_broken(const struct vq *q);
 const struct vq_errors *vq_errors(const struct vq *q);
+uint64_t vq_lies(const struct vq *q); /* sum of all struct vq_errors counts */
 const struct vq_stats *vq_stats(const struct vq *q);
