@@ -59,13 +59,14 @@ uint64_t vb_number_queues(uint64_t offered, uint64_t accepted,
     return drop;
 }
 
-/* R-V-06: our own table; what is not here is never accepted, bits 4, 6, 7, 33 and 34 among it. */
+/* R-V-06: our own table; what is not here is never accepted, bits 4, 6, 7 and 33 among it. */
 static uint64_t supported_features(const struct virtio_balloon *vb)
 {
     uint64_t bits =
         BIT64(VIRTIO_BALLOON_F_MUST_TELL_HOST) | BIT64(VIRTIO_BALLOON_F_STATS_VQ) |
         BIT64(VIRTIO_BALLOON_F_FREE_PAGE_HINT) | BIT64(VIRTIO_BALLOON_F_REPORTING) |
-        BIT64(VIRTIO_F_INDIRECT_DESC) | BIT64(VIRTIO_F_EVENT_IDX);
+        BIT64(VIRTIO_F_INDIRECT_DESC) | BIT64(VIRTIO_F_EVENT_IDX) |
+        BIT64(VIRTIO_F_RING_PACKED) | BIT64(VIRTIO_F_IN_ORDER);
 
     if (vb->opts.accept_oom)
         bits |= BIT64(VIRTIO_BALLOON_F_DEFLATE_ON_OOM);

@@ -177,6 +177,15 @@ def test_features(boot, case, accepted, refused):
             guest.go_to(case.memory // part // PAGE * PAGE)
             guest.check_size()
             guest.check_holes()
+        guest.qmp.balloon(case.memory // 2)  # a change while it stands, or is on its way
+        guest.qmp.execute("stop")
+        guest.qmp.execute("cont")
+        guest.go_to(case.memory // 2)
+        since = guest.guest.seen
+        guest.guest.send("stats")
+        stats = guest.guest.wait_for(lambda e: e.number("ring_errors") is not None, 10, since)
+        assert stats.number("features") == attached.number("features")
+        assert (stats.number("broken"), stats.number("ring_errors")) == (0, 0), stats
 
 
 @pytest.mark.parametrize("case, transport, irq", TRANSPORTS, ids=[c.name for c, *_ in TRANSPORTS])

@@ -138,9 +138,12 @@ static void end(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct stream in = {.data = data, .left = size};
-    uint64_t features = BALLOON_FEATURES | (take8(&in) & 0x0D); /* 0, 2, 3 */
+    uint8_t bits = take8(&in);
+    uint64_t features = BALLOON_FEATURES | (bits & 0x0D); /* 0, 2, 3 */
 
+    features ^= rig_mix(bits >> 4);
     balloon_rig_init(&r, features, FRAMES);
+    r.v.model.batches = true;
     r.guest.reserve = take8(&in);
     r.opts.is_polled = take8(&in) & 1;
     if (!balloon_rig_attach(&r)) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The virtio balloon through everything at once, on every transport: random targets, memory pressure, resets, silence,
+/* The virtio balloon through everything at once: random targets, memory pressure, resets, silence,
  * slow answers, detaching; and every allocation failing once. Each frame has one owner throughout. */
 #include "base/err.h"
 #include "tests/model/balloon_host.h"
@@ -12,29 +12,53 @@
 
 static struct balloon_rig r;
 
+static const uint64_t ring_bits = BIT64(VIRTIO_F_INDIRECT_DESC) |
+                                  BIT64(VIRTIO_F_EVENT_IDX) |
+                                  BIT64(VIRTIO_F_RING_PACKED) | BIT64(VIRTIO_F_IN_ORDER);
+
+/* The balloon's usual device on a ring of that mix; with IN_ORDER it completes in batches. */
+static void init_on(enum rig_kind kind, unsigned mix, uint64_t features, uint64_t frames)
+{
+    print_message("transport %u, %s\n", (unsigned)kind, rig_mix_name(mix));
+    balloon_rig_init_on(
+        &r, kind, (BALLOON_FEATURES & ~ring_bits) | rig_mix(mix) | features, frames);
+    r.v.model.batches = true;
+}
+
 static uint32_t random_below(uint32_t limit)
 {
     return (uint32_t)rand() % limit;
 }
 
-static void fifty_random_targets_are_met_exactly(void **state)
+static void random_targets(enum rig_kind kind, unsigned mix, unsigned count)
+{
+    bool is_legacy = kind == RIG_PCI_LEGACY || kind == RIG_MMIO_LEGACY;
+    uint64_t expected = is_legacy ? rig_mix(mix) & UINT32_MAX : rig_mix(mix);
+
+    init_on(kind, mix, 0, 16384);
+    assert_int_equal(balloon_rig_attach(&r), 0);
+    assert_true((balloon_rig_status(&r).features & ring_bits) == expected);
+    for (unsigned i = 0; i < count; i++) {
+        uint32_t target = random_below(16384);
+
+        balloon_rig_target(&r, target);
+        balloon_rig_settle(&r);
+        balloon_rig_check(&r);
+        assert_int_equal(r.host.actual, target);
+        assert_int_equal(r.guest.free + target, 16384);
+    }
+    assert_int_equal(balloon_rig_status(&r).ring_errors, 0);
+    balloon_rig_end(&r);
+}
+
+/* Every transport with every ring it can have: a legacy device has no packed one and no IN_ORDER. */
+static void random_targets_are_met_exactly(void **state)
 {
     (void)state;
     random_seed();
-    for (enum rig_kind kind = 0; kind < RIG_KINDS; kind++) {
-        balloon_rig_init_on(&r, kind, BALLOON_FEATURES, 16384);
-        assert_int_equal(balloon_rig_attach(&r), 0);
-        for (unsigned i = 0; i < 50; i++) {
-            uint32_t target = random_below(16384);
-
-            balloon_rig_target(&r, target);
-            balloon_rig_settle(&r);
-            balloon_rig_check(&r);
-            assert_int_equal(r.host.actual, target);
-            assert_int_equal(r.guest.free + target, 16384);
-        }
-        balloon_rig_end(&r);
-    }
+    for (enum rig_kind kind = 0; kind < RIG_KINDS; kind++)
+        for (unsigned mix = 0; mix < RIG_MIXES; mix++)
+            random_targets(kind, mix, mix == 3 ? 50 : 10);
 }
 
 static void one_random_event(void)
@@ -80,28 +104,32 @@ static void one_random_event(void)
     }
 }
 
+static void a_random_life(unsigned life)
+{
+    init_on((life + life / RIG_KINDS) % RIG_KINDS, life % RIG_MIXES,
+            BIT64(VIRTIO_BALLOON_F_DEFLATE_ON_OOM) |
+                (life / 2 & 1 ? BIT64(VIRTIO_BALLOON_F_FREE_PAGE_HINT) : 0),
+            16384);
+    r.guest.reserve = 64;
+    r.irq_works = life % 5 != 2;
+    assert_int_equal(balloon_rig_attach(&r), 0);
+    for (unsigned i = 0; i < 400; i++) {
+        one_random_event();
+        balloon_rig_run(&r, random_below(20) * NS_PER_MS);
+        balloon_rig_check(&r);
+    }
+    r.host.is_slow = false;
+    balloon_rig_answer(&r);
+    balloon_rig_run(&r, 130 * NS_PER_S);
+    balloon_rig_end(&r);
+}
+
 static void a_random_life_keeps_every_frame(void **state)
 {
     (void)state;
     random_seed();
-    for (unsigned life = 0; life < 8; life++) {
-        balloon_rig_init_on(&r, life / 2,
-                            BALLOON_FEATURES | BIT64(VIRTIO_BALLOON_F_DEFLATE_ON_OOM) |
-                                (life & 1 ? BIT64(VIRTIO_BALLOON_F_FREE_PAGE_HINT) : 0),
-                            16384);
-        r.guest.reserve = 64;
-        r.irq_works = life != 2;
-        assert_int_equal(balloon_rig_attach(&r), 0);
-        for (unsigned i = 0; i < 400; i++) {
-            one_random_event();
-            balloon_rig_run(&r, random_below(20) * NS_PER_MS);
-            balloon_rig_check(&r);
-        }
-        r.host.is_slow = false;
-        balloon_rig_answer(&r);
-        balloon_rig_run(&r, 130 * NS_PER_S);
-        balloon_rig_end(&r);
-    }
+    for (unsigned life = 0; life < RIG_MIXES; life++)
+        a_random_life(life);
 }
 
 /* The n-th allocation fails, whatever it is for: attach says so or the balloon works. */
@@ -111,8 +139,7 @@ static void any_allocation_may_fail_at_attach(void **state)
 
     (void)state;
     for (unsigned n = 1; n < 40; n++) {
-        balloon_rig_init_on(&r, (n + n / RIG_KINDS) % RIG_KINDS,
-                            BALLOON_FEATURES | BIT64(VIRTIO_BALLOON_F_REPORTING), 4096);
+        balloon_rig_init(&r, BALLOON_FEATURES | BIT64(VIRTIO_BALLOON_F_REPORTING), 4096);
         r.v.hal.fail_at = n;
         int err = balloon_rig_attach(&r);
         if (err) {
@@ -135,7 +162,7 @@ static void any_take_may_fail(void **state)
 {
     (void)state;
     for (unsigned n = 1; n < 300; n += 7) {
-        balloon_rig_init(&r, BALLOON_FEATURES, 4096);
+        init_on(RIG_PCI_MODERN, n % RIG_MIXES, 0, 4096);
         r.guest.take_fail_at = n;
         assert_int_equal(balloon_rig_attach(&r), 0);
         balloon_rig_target(&r, 1300);
@@ -149,8 +176,8 @@ static void any_take_may_fail(void **state)
 static void a_restart_without_memory_tries_again(void **state)
 {
     (void)state;
-    for (unsigned n = 1; n < 12; n++) {
-        balloon_rig_init(&r, BALLOON_FEATURES, 4096);
+    for (unsigned n = 1; n < 32; n++) {
+        init_on(RIG_PCI_MODERN, n % RIG_MIXES, 0, 4096);
         assert_int_equal(balloon_rig_attach(&r), 0);
         balloon_rig_target(&r, 1300);
         balloon_rig_settle(&r);
@@ -166,7 +193,7 @@ static void a_restart_without_memory_tries_again(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(fifty_random_targets_are_met_exactly),
+        cmocka_unit_test(random_targets_are_met_exactly),
         cmocka_unit_test(a_random_life_keeps_every_frame),
         cmocka_unit_test(any_allocation_may_fail_at_attach),
         cmocka_unit_test(any_take_may_fail),
