@@ -38,6 +38,13 @@ static bool has_room(struct run_want want, uint64_t frames)
     return reclaim_for_balloon(app_memory(), frames);
 }
 
+static bool has_room(struct run_want want, uint64_t frames)
+{
+    if (want.free_only)
+        return reclaim_spare_for_balloon(app_memory()) >= frames;
+    return reclaim_for_balloon(app_memory(), frames);
+}
+
 static int run_take(void *ctx, unsigned order, struct run_want want, pfn_t *out,
                     enum run_state *run_state)
 {
@@ -67,6 +74,19 @@ static void run_give(void *ctx, pfn_t first, unsigned order, enum run_state run_
 {
     (void)ctx;
     pmm_give(state.pmm, first, order, run_state);
+}
+
+static void blocks_give(void *ctx, pfn_t first, uint64_t mask, enum run_state run_state)
+{
+    (void)ctx;
+    pmm_give_blocks(state.pmm, first, mask, run_state);
+}
+
+static uint64_t blocks_take_back(void *ctx, pfn_t first, uint64_t mask)
+{
+    (void)ctx;
+    return pmm_take_back(state.pmm, first, mask,
+                         reclaim_spare_for_balloon(app_memory()) >> BLOCK_ORDER);
 }
 
 static void account(void *ctx, int64_t delta_frames)
@@ -189,6 +209,8 @@ void hal_client_init(struct hal_client *client, const char *name, void (*run)(vo
         .ctx = client,
         .run_take = run_take,
         .run_give = run_give,
+        .blocks_give = blocks_give,
+        .blocks_take_back = blocks_take_back,
         .account = account,
         .dma_alloc = dma_alloc,
         .dma_free = dma_free,

@@ -84,6 +84,13 @@ int pmm_take(struct pmm *pmm, struct pmm_want want, struct pmm_run *out);
  * bug: assert. */
 void pmm_give(struct pmm *pmm, pfn_t pfn, unsigned order, enum run_state state);
 
+/* The same for up to 64 blocks at once: bit i of `mask` is the block at first + i * BLOCK_FRAMES. */
+void pmm_give_blocks(struct pmm *pmm, pfn_t first, uint64_t mask, enum run_state state);
+
+/* Take blocks again, PMM_MOVABLE, that were given as RUN_UNTOUCHED and that nobody has had since; at most
+ * `max`, and never the reserve. Returns the part of `mask` that was taken. */
+uint64_t pmm_take_back(struct pmm *pmm, pfn_t first, uint64_t mask, uint64_t max);
+
 /* A run of `frames` contiguous frames, its first a multiple of `align_frames` (a power of two), below
  * pfn_limit (0: none), PMM_FIXED. For rings and DMA buffers. 0, -ENOMEM, -EINVAL. */
 int pmm_take_run(struct pmm *pmm, uint64_t frames, uint64_t align_frames,

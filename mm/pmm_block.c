@@ -11,7 +11,7 @@ static uint64_t first_block(const struct pmm_range *range)
     return range->first >> BLOCK_ORDER;
 }
 
-uint32_t pmm_block_of(const struct pmm *pmm, pfn_t pfn)
+const struct pmm_range *pmm_range_of(const struct pmm *pmm, pfn_t pfn)
 {
     uint32_t low = 0, high = pmm->range_count;
 
@@ -26,6 +26,13 @@ uint32_t pmm_block_of(const struct pmm *pmm, pfn_t pfn)
     }
     const struct pmm_range *range = &pmm->ranges[low];
     assert(pfn.n >= range->first && pfn.n < range->past);
+    return range;
+}
+
+uint32_t pmm_block_of(const struct pmm *pmm, pfn_t pfn)
+{
+    const struct pmm_range *range = pmm_range_of(pmm, pfn);
+
     return range->base + (uint32_t)((pfn.n >> BLOCK_ORDER) - first_block(range));
 }
 
@@ -58,7 +65,7 @@ unsigned pmm_block_list(const struct pmm_block *block)
            ((unsigned)block->free - 1) / (BLOCK_FRAMES / PMM_LEVELS);
 }
 
-static void list_push(struct pmm *pmm, uint32_t index, unsigned list)
+void pmm_list_push(struct pmm *pmm, uint32_t index, unsigned list)
 {
     struct pmm_block *block = &pmm->blocks[index];
     uint32_t head = pmm->heads[list];
@@ -119,7 +126,7 @@ void pmm_edit_end(struct pmm *pmm, uint32_t index, unsigned from_list)
     if (from_list != PMM_LIST_NONE)
         list_drop(pmm, index, from_list);
     if (to_list != PMM_LIST_NONE)
-        list_push(pmm, index, to_list);
+        pmm_list_push(pmm, index, to_list);
 }
 
 /*

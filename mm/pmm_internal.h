@@ -5,6 +5,7 @@
  *   pmm_init.c   where the metadata lies, descriptors of the boot ranges
  *   pmm.c        the API: choice of memory for a want, give, counters
  *   pmm_block.c  descriptors: pfn to block and back, the lists, split and rejoin
+ *   pmm_bulk.c   many whole blocks at once, for a balloon that returns
  *   pmm_frame.c  the 512-bit map of a block in pieces
  *   pmm_pool.c   where these maps live
  *   pmm_run.c    contiguous runs
@@ -136,11 +137,14 @@ bool pmm_recall_for(struct pmm *pmm, uint64_t frames);
 bool pmm_recall_all(struct pmm *pmm);
 
 /* pmm_block.c */
+const struct pmm_range *pmm_range_of(const struct pmm *pmm,
+                                     pfn_t pfn); /* asserts that it is RAM of ours */
 uint32_t pmm_block_of(const struct pmm *pmm,
                       pfn_t pfn); /* asserts that it is RAM of ours */
 uint64_t pmm_block_first(const struct pmm *pmm,
                          uint32_t index); /* its first frame number */
 unsigned pmm_block_list(const struct pmm_block *block);
+void pmm_list_push(struct pmm *pmm, uint32_t index, unsigned list);
 unsigned pmm_edit_begin(struct pmm *pmm, uint32_t index);
 void pmm_edit_end(struct pmm *pmm, uint32_t index, unsigned from_list);
 void pmm_block_split(struct pmm *pmm, uint32_t index, unsigned class);

@@ -3,8 +3,8 @@
  * The OS seam: the services the balloon library needs. The kernel, the host tests and other firmware
  * each implement it; docs/porting-balloon.md shows a complete small one.
  *
- * Context: every call comes from the balloon's task, one at a time, never from an ISR. None of them
- * may wait for the host, and none may call back into the balloon.
+ * Context: every call comes from the balloon's task, one at a time; only now() is called from the ISR as
+ * well. None of them may wait for the host, and none may call back into the balloon.
  */
 #pragma once
 
@@ -60,6 +60,16 @@ struct balloon_hal {
 
     /* Return a run obtained from run_take(), whole or in parts. Cannot fail. */
     void (*run_give)(void *ctx, pfn_t first, unsigned order, enum run_state state);
+
+    /* Return up to 64 whole blocks: bit i of `mask` is the block at first + i * BLOCK_FRAMES. Cannot
+     * fail. A balloon of many GiB comes back through this, while the guest waits for it (R-V-32): it
+     * should take a handful of instructions a block. */
+    void (*blocks_give)(void *ctx, pfn_t first, uint64_t mask, enum run_state state);
+
+    /* The host wants blocks after all that it was not yet told we gave back: take again those that were
+     * given as RUN_UNTOUCHED and that nobody has had since, as far as the reserve allows. Returns the
+     * part of `mask` that was taken; 0 is always right. */
+    uint64_t (*blocks_take_back)(void *ctx, pfn_t first, uint64_t mask);
 
     /* The balloon holds `delta` frames more (or, negative, fewer) that it counts as taken from the
      * OS's managed memory: R-V-44. Not called for frames that DEFLATE_ON_OOM can bring back. */

@@ -65,6 +65,25 @@ static void run_give(void *ctx, pfn_t first, unsigned order, enum run_state stat
     give(fw, first.n - fw->ram_first.n, UINT64_C(1) << order);
 }
 
+/* Many blocks at once: whoever has more memory than this finds a quicker way. */
+static void blocks_give(void *ctx, pfn_t first, uint64_t mask, enum run_state state)
+{
+    for (; mask != 0; mask &= mask - 1) {
+        uint64_t block = (uint64_t)__builtin_ctzll(mask);
+
+        run_give(ctx, pfn_add(first, block * BLOCK_FRAMES), BLOCK_ORDER, state);
+    }
+}
+
+/* Nobody here remembers whether a free block was in use meanwhile, so none can be had back. */
+static uint64_t blocks_take_back(void *ctx, pfn_t first, uint64_t mask)
+{
+    (void)ctx;
+    (void)first;
+    (void)mask;
+    return 0;
+}
+
 /* Nothing here sizes itself by the memory there is. */
 static void account(void *ctx, int64_t delta_frames)
 {
@@ -172,6 +191,8 @@ void firmware_init(struct firmware *fw, uint8_t *ram, pfn_t ram_first)
         .ctx = fw,
         .run_take = run_take,
         .run_give = run_give,
+        .blocks_give = blocks_give,
+        .blocks_take_back = blocks_take_back,
         .account = account,
         .dma_alloc = dma_alloc,
         .dma_free = dma_free,
