@@ -18,7 +18,7 @@ static struct {
     struct virtio_balloon *vb; /* NULL: not attached */
     bool is_detaching;         /* close it even if it dies on the way */
     bool is_leaving;           /* and forget the port then */
-    bool is_asleep;            /* resume() attaches it again */
+    bool is_asleep;            /* resume() starts it again */
 } device;
 
 static bool on_interrupt(void *ctx, uint8_t causes)
@@ -54,6 +54,14 @@ static void close_device(void)
     finish();
 }
 
+/* It sleeps: all that is left of it is what the driver knows. */
+static void close_port(void)
+{
+    virtio_port_close(device.port);
+    balloon_report_detached();
+    finish();
+}
+
 static void run(void *ctx)
 {
     struct virtio_balloon_status now;
@@ -65,8 +73,18 @@ static void run(void *ctx)
     balloon_report(device.vb, device.port);
     virtio_balloon_get_status(device.vb, &now);
     if (now.state == VIRTIO_BALLOON_OFF ||
-        (now.state == VIRTIO_BALLOON_DEAD && device.is_detaching))
+        (now.state == VIRTIO_BALLOON_DEAD && (device.is_detaching || device.is_asleep)))
         close_device();
+    else if (now.state == VIRTIO_BALLOON_ASLEEP && device.port->way)
+        close_port();
+}
+
+/* Interrupts, if there are any, from here on. */
+static void start_interrupts(void)
+{
+    virtio_port_irq_start(device.port);
+    if (device.port->irq == VIRTIO_PORT_POLL)
+        virtio_balloon_use_polling(device.vb);
 }
 
 /* With the best kind of interrupt that the device takes. */
@@ -77,6 +95,12 @@ static int attach_driver(struct virtio_port *port)
         .classic_stats = config_is("balloon.stats", "classic"),
         .hint = config_bool("balloon.hint"),
         .poll_interval_ns = config_u64("poll_interval"),
+        .early_return = config_bool("balloon.early_return"),
+        .wide = config_is("balloon.wide", "on")    ? VIRTIO_BALLOON_WIDE_ON
+                : config_is("balloon.wide", "off") ? VIRTIO_BALLOON_WIDE_OFF
+                                                   : VIRTIO_BALLOON_WIDE_AUTO,
+        .inflight = (unsigned)config_u64("balloon.inflight"),
+        .reset_limit = (unsigned)config_u64("virtio.reset_limit"),
     };
     int err;
 
@@ -101,9 +125,7 @@ static int attach(void)
         virtio_port_close(port);
         return err;
     }
-    virtio_port_irq_start(port);
-    if (port->irq == VIRTIO_PORT_POLL)
-        virtio_balloon_use_polling(device.vb);
+    start_interrupts();
     balloon_report_attached(device.vb, port);
     return 0;
 }
@@ -134,21 +156,34 @@ static void release(void)
 
 static void fall_asleep(void)
 {
-    device.is_asleep = device.vb && !device.is_detaching;
-    if (balloon_device_detach())
+    if (!device.vb)
         finish();
+    if (!device.vb || device.is_detaching)
+        return; /* what is being detached ends like that */
+    device.is_asleep = true;
+    virtio_balloon_quiesce(device.vb); /* and the task runs */
 }
 
 static int resume(void)
 {
-    bool was_awake = !device.is_asleep;
+    struct virtio_port *port = device.port;
 
+    if (!device.is_asleep)
+        return 0;
     device.is_asleep = false;
-    return was_awake ? 0 : attach();
+    if (!device.vb)
+        return attach(); /* it died on the way */
+    int err = virtio_port_open(port);
+    if (err) {
+        virtio_balloon_detach(device.vb);
+        return err;
+    }
+    virtio_port_irq_open(port, on_interrupt, NULL);
+    virtio_balloon_resume(device.vb);
+    start_interrupts();
+    return 0;
 }
 
-/* The transport that is there now says that the device lost its state: a step that is made to look finds
- * that out and takes everything back. */
 static void lose(void)
 {
     device.is_leaving = true;
@@ -156,9 +191,7 @@ static void lose(void)
         finish();
         return;
     }
-    virtio_balloon_irq(device.vb, VIRTIO_ISR_CONFIG);
-    virtio_balloon_step(device.vb);
-    balloon_device_detach();
+    virtio_balloon_remove(device.vb);
     run(NULL);
 }
 
@@ -185,6 +218,7 @@ int balloon_device_detach(void)
     if (!device.vb)
         return -ENODEV;
     device.is_detaching = true;
+    device.is_asleep = false;
     virtio_balloon_detach(device.vb); /* and the task runs, dead or not */
     return 0;
 }

@@ -67,6 +67,11 @@ static void tell_state(const struct virtio_balloon_status *now,
     if (now->state == VIRTIO_BALLOON_DEAD && tell.told.state != VIRTIO_BALLOON_DEAD)
         event_emit("balloon=virtio event=dead quarantined=%llu",
                    (unsigned long long)now->quarantined_frames);
+    if (now->returns != tell.told.returns)
+        event_emit("balloon=virtio event=return first_ns=%llu all_ns=%llu frames=%llu",
+                   (unsigned long long)now->return_first_ns,
+                   (unsigned long long)now->return_all_ns,
+                   (unsigned long long)now->return_frames);
     if (now->is_polled && !tell.told.is_polled && was_up)
         event_emit("balloon=virtio event=polled missed_irqs=%llu",
                    (unsigned long long)now->missed_irqs);
@@ -170,17 +175,34 @@ void balloon_report_map(const struct virtio_balloon *vb)
                (unsigned long long)ranges, (unsigned long long)total);
 }
 
+static unsigned long long ull(uint64_t n)
+{
+    return n;
+}
+
 static void print_core(const struct balloon_counters *core)
 {
     event_emit(
         "balloon=virtio event=stats inflated=%llu deflated=%llu inflate_requests=%llu "
         "deflate_requests=%llu take_failures=%llu target_changes=%llu oom_calls=%llu "
-        "oom_deflated=%llu",
-        (unsigned long long)core->inflated, (unsigned long long)core->deflated,
-        (unsigned long long)core->inflate_requests,
-        (unsigned long long)core->deflate_requests,
-        (unsigned long long)core->take_failures, (unsigned long long)core->target_changes,
-        (unsigned long long)core->oom_calls, (unsigned long long)core->oom_deflated);
+        "oom_deflated=%llu returned_early=%llu cancelled=%llu reported=%llu "
+        "released=%llu",
+        ull(core->inflated), ull(core->deflated), ull(core->inflate_requests),
+        ull(core->deflate_requests), ull(core->take_failures), ull(core->target_changes),
+        ull(core->oom_calls), ull(core->oom_deflated), ull(core->returned_early),
+        ull(core->cancelled), ull(core->reported), ull(core->released));
+}
+
+/* How it works with this host, and how fast the host is: ns per page by kind of work. */
+static void print_speed(const struct virtio_balloon_status *now)
+{
+    event_emit("balloon=virtio event=stats wide=%u early=%u reporting=%u kicks=%llu "
+               "wide_requests=%llu reports=%llu owed=%llu absent=%llu touched_ns=%llu "
+               "absent_ns=%llu deflate_ns=%llu report_ns=%llu",
+               now->is_wide, now->is_early, now->is_reporting, ull(now->kicks),
+               ull(now->wide_requests), ull(now->reports), ull(now->owed_frames),
+               ull(now->absent_frames), ull(now->page_ns[0]), ull(now->page_ns[1]),
+               ull(now->page_ns[2]), ull(now->page_ns[3]));
 }
 
 void balloon_report_stats(const struct virtio_balloon *vb, const struct virtio_port *port)
@@ -189,26 +211,23 @@ void balloon_report_stats(const struct virtio_balloon *vb, const struct virtio_p
 
     virtio_balloon_get_status(vb, &now);
     print_core(&now.core);
+    print_speed(&now);
     event_emit(
         "balloon=virtio event=stats target=%llu limit=%llu actual=%llu in_flight=%llu "
-        "actual_writes=%llu round_trip_ns=%llu stats_answers=%llu set_bytes=%llu "
-        "quarantined=%llu",
-        (unsigned long long)now.wish_pages, (unsigned long long)now.target_pages,
-        (unsigned long long)now.size_pages, (unsigned long long)now.in_flight_pages,
-        (unsigned long long)now.actual_writes, (unsigned long long)now.round_trip_ns,
-        (unsigned long long)now.stats_answers, (unsigned long long)now.set_bytes,
-        (unsigned long long)now.quarantined_frames);
+        "actual_writes=%llu round_trip_ns=%llu stats_answers=%llu "
+        "set_bytes=%llu quarantined=%llu",
+        ull(now.wish_pages), ull(now.target_pages), ull(now.size_pages),
+        ull(now.in_flight_pages), ull(now.actual_writes), ull(now.round_trip_ns),
+        ull(now.stats_answers), ull(now.set_bytes), ull(now.quarantined_frames));
     event_emit("balloon=virtio event=stats hinted=%llu hint_rounds=%llu hint_bytes=%llu "
                "hint_recalled=%llu",
-               (unsigned long long)now.hinted_frames, (unsigned long long)now.hint_rounds,
-               (unsigned long long)now.hint_bytes, (unsigned long long)now.hint_recalled);
+               ull(now.hinted_frames), ull(now.hint_rounds), ull(now.hint_bytes),
+               ull(now.hint_recalled));
     event_emit(
         "balloon=virtio event=stats features=0x%llx offered=0x%llx irq=%s "
         "missed_irqs=%llu broken=%llu silences=%llu resets=%llu restart_failures=%llu "
         "ring_errors=%llu",
-        (unsigned long long)now.features, (unsigned long long)now.offered,
-        irq_name(&now, port), (unsigned long long)now.missed_irqs,
-        (unsigned long long)now.broken, (unsigned long long)now.silences,
-        (unsigned long long)now.resets, (unsigned long long)now.restart_failures,
-        (unsigned long long)now.ring_errors);
+        ull(now.features), ull(now.offered), irq_name(&now, port), ull(now.missed_irqs),
+        ull(now.broken), ull(now.silences), ull(now.resets), ull(now.restart_failures),
+        ull(now.ring_errors));
 }

@@ -42,6 +42,36 @@ const struct config_key config_keys[CONFIG_KEY_COUNT] = {
         .meaning = "tell a migrating host which memory is free and need not be sent",
     },
     {
+        .name = "balloon.early_return",
+        .type = CONFIG_TYPE_BOOL,
+        .built_in = "on",
+        .meaning = "use memory that leaves the balloon before the host was told, if it "
+                   "allows that",
+    },
+    {
+        .name = "balloon.inflight",
+        .type = CONFIG_TYPE_SIZE,
+        .built_in = "4",
+        .min = 1,
+        .max = 8,
+        .meaning = "requests at once in a queue",
+    },
+    {
+        .name = "balloon.wide",
+        .type = CONFIG_TYPE_CHOICE,
+        .built_in = "auto",
+        .allowed = "auto|on|off",
+        .meaning = "tell a block of 2 MiB in one request; auto: where the host takes "
+                   "indirect ones",
+    },
+    {
+        .name = "virtio.reset_limit",
+        .type = CONFIG_TYPE_SIZE,
+        .built_in = "3",
+        .max = 16,
+        .meaning = "new starts of a broken device in a minute; 0: any number, at once",
+    },
+    {
         .name = "app",
         .type = CONFIG_TYPE_TEXT,
         .built_in = "",

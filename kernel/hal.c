@@ -38,13 +38,6 @@ static bool has_room(struct run_want want, uint64_t frames)
     return reclaim_for_balloon(app_memory(), frames);
 }
 
-static bool has_room(struct run_want want, uint64_t frames)
-{
-    if (want.free_only)
-        return reclaim_spare_for_balloon(app_memory()) >= frames;
-    return reclaim_for_balloon(app_memory(), frames);
-}
-
 static int run_take(void *ctx, unsigned order, struct run_want want, pfn_t *out,
                     enum run_state *run_state)
 {

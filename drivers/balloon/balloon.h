@@ -1,18 +1,28 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * The portable core of a balloon: how far to go, which frames, how fast, what to count. It knows no
- * device. A driver owns one struct balloon, feeds it the host's target and asks what to do next:
+ * device. A driver owns one struct balloon and a few batches, feeds it the host's target and asks what to
+ * do next:
  *
  *     struct balloon_plan plan = balloon_plan(b, now);
  *
- *     if (plan.action == BALLOON_INFLATE && balloon_choose_inflate(b, plan.frames, now)) {
- *         ... tell the host about b->inflating, and when it has acknowledged:
- *         balloon_inflated(b);
+ *     if (plan.action == BALLOON_INFLATE && balloon_choose_inflate(b, batch, plan.frames, now)) {
+ *         ... tell the host about the batch, and when it has acknowledged:
+ *         balloon_inflated(b, batch);
  *     }
  *
- * A frame's way (R-V-13): the allocator's -> in `inflating` -> in `held` -> in `deflating` -> the
- * allocator's. It is in exactly one of these places, and only `held` and `deflating` count as size.
- * One request in each direction may be open at a time.
+ * A frame's way (R-V-13): the allocator's -> in a batch -> held -> in a batch -> the allocator's. Two
+ * detours make it faster, each where the driver says that its host allows it:
+ *
+ *   early_return   held -> the allocator's and owed -> in a batch -> nobody's business (R-V-32). The guest
+ *                  has its memory at once; the host is told behind its back, and until it has acknowledged
+ *                  nothing at all is inflated or reported.
+ *   report_first   the allocator's -> in a report -> absent -> in a batch -> held. The host drops whole
+ *                  blocks, which is far cheaper than frame by frame, and hears later that they are in the
+ *                  balloon.
+ *
+ * What the host counts (the size) is held, owed and in a batch on its way out. As many batches may be open
+ * as the driver likes, acknowledged in any order. A batch is one whole block, or frames in pieces.
  *
  * Everything here is in frames of the guest; a driver whose host counts otherwise converts.
  * Context: the balloon's task. One owner, no locks, no waiting.
@@ -21,35 +31,54 @@
 
 #include "drivers/balloon/page_set.h"
 
-#define BALLOON_BATCH 256u /* frames per request, R-V-18, R-V-29 */
+#define BALLOON_PIECES  256u /* frames in pieces per batch, R-V-18, R-V-29 */
+#define BALLOON_REPORTS 32u  /* blocks per report, R-V-63 */
 
-/* The frames of one request, as runs, in the order they are told. */
+/* What one request is about, as runs, in the order they are told. Owned by the driver. */
 struct balloon_batch {
-    uint32_t frames;
+    uint32_t frames; /* 0: the batch is free */
     uint32_t run_count;
-    struct page_run runs[BALLOON_BATCH];
+    bool is_given;  /* on the way out: the frames are the allocator's already */
+    bool is_absent; /* on the way in: the host has no backing for them */
+    struct page_run runs[BALLOON_PIECES];
+};
+
+/* Whole blocks that the host is told to drop; they stay ours. Owned by the driver. */
+struct balloon_report {
+    uint32_t count; /* 0: the report is free */
+    pfn_t blocks[BALLOON_REPORTS];
 };
 
 /* Counters of R-X-12 that do not depend on the device; frames or events since attach. */
 struct balloon_counters {
     uint64_t inflated, deflated;
     uint64_t inflate_requests, deflate_requests;
-    uint64_t take_failures; /* allocations refused: out of memory or at the reserve */
-    uint64_t retries;       /* new attempts after a back-off */
+    uint64_t returned_early; /* given back before the host heard of it */
+    uint64_t cancelled;      /* of these, taken again before it heard */
+    uint64_t reported;       /* dropped by the host before they were inflated */
+    uint64_t released;       /* of these, given back instead */
+    uint64_t take_failures;  /* allocations refused: out of memory or at the reserve */
+    uint64_t retries;        /* new attempts after a back-off */
     uint64_t oom_calls, oom_deflated;
     uint64_t target_changes;
 };
 
 enum balloon_action {
-    BALLOON_IDLE,    /* at the target */
-    BALLOON_WAIT,    /* short of it; try again at until_ns */
-    BALLOON_INFLATE, /* up to `frames` more */
-    BALLOON_DEFLATE, /* `frames` fewer */
+    BALLOON_IDLE,    /* at the target, and the host knows it */
+    BALLOON_BUSY,    /* nothing to do before an open request is acknowledged */
+    BALLOON_WAIT,    /* short of the target; try again at until_ns */
+    BALLOON_RETURN,  /* balloon_return_blocks() */
+    BALLOON_CANCEL,  /* balloon_cancel_blocks() */
+    BALLOON_RELEASE, /* balloon_release_blocks() */
+    BALLOON_REPORT,  /* balloon_choose_report(); where that finds nothing, as INFLATE */
+    BALLOON_INFLATE, /* balloon_choose_inflate() of up to `frames` */
+    BALLOON_DEFLATE, /* balloon_choose_deflate() of up to `frames` */
+    BALLOON_TELL,    /* balloon_choose_owed() */
 };
 
 struct balloon_plan {
     enum balloon_action action;
-    uint32_t frames;
+    uint64_t frames;
     uint64_t until_ns;
 };
 
@@ -66,17 +95,23 @@ struct balloon_pacing {
 struct balloon {
     const struct balloon_hal *hal;
     uint64_t pfn_limit; /* frames the host can be told about lie below, R-V-10 */
-    /* the guest may take frames back: not accounted as lost, R-V-44 */
-    bool is_reclaimable;
+    /* What the driver found out about its host; may change while nothing is held. */
+    bool
+        is_reclaimable; /* the guest may take frames back: not accounted as lost, R-V-44 */
+    bool early_return;  /* frames are the allocator's before the host is told, R-V-32 */
+    bool report_first;  /* blocks are reported before they are inflated */
+
     uint64_t max_frames;  /* all RAM less the reserve: the clamp of R-H-11 */
     uint64_t wish;        /* the host's target as it stands */
     uint64_t target;      /* the same, clamped */
-    struct page_set held; /* told and acknowledged */
-    struct balloon_batch inflating, deflating;
-    struct page_run fill; /* rest of a block taken whole, for the next request */
-    enum run_state fill_state;
-    struct page_run giving; /* first part of a block whose rest is being deflated */
-    bool needs_trim;        /* frames left `held` since its maps were last trimmed */
+    struct page_set held; /* told and acknowledged; beside them absent and owed blocks */
+
+    /* Frames in open batches and in the open report. */
+    uint64_t inflating, deflating, reporting;
+    uint64_t given;    /* of `deflating`, those that are the allocator's already */
+    pfn_t cancel_from; /* owed blocks below were asked back for the present target */
+    bool is_cancelled; /* and those above as well */
+    bool needs_trim;   /* frames left `held` since its maps were last trimmed */
     struct balloon_pacing pacing;
     struct balloon_counters count;
 };
@@ -84,7 +119,6 @@ struct balloon {
 /* What a driver decides when it attaches. */
 struct balloon_rules {
     uint64_t pfn_limit;
-    bool is_reclaimable;
 };
 
 void balloon_init(struct balloon *b, const struct balloon_hal *hal,
@@ -96,41 +130,76 @@ void balloon_fini(struct balloon *b);
 /* Frames the host believes we hold: acknowledged and not yet acknowledged back. */
 uint64_t balloon_size(const struct balloon *b);
 
+/* Frames that are neither held nor the allocator's: in batches, in the report, absent. */
+uint64_t balloon_in_flight(const struct balloon *b);
+
+/* Frames that are the allocator's and still in the balloon in the eyes of the host. */
+uint64_t balloon_owed(const struct balloon *b);
+
 /* A new target in frames, any number (R-H-11). True when it differs from the one before. */
 bool balloon_set_target(struct balloon *b, uint64_t frames);
 
 /* What to do next. No side effects but the re-arming of an ended pause. */
 struct balloon_plan balloon_plan(struct balloon *b, uint64_t now_ns);
 
-/* Fill b->inflating with up to `frames`, touched memory first (R-X-03). Returns how many there are;
- * fewer than asked arms the retry timer. */
-uint32_t balloon_choose_inflate(struct balloon *b, uint32_t frames, uint64_t now_ns);
+/* ---- without the host: up to 64 blocks a call, at most `frames`; returns how many frames moved ---- */
 
-/* Fill b->deflating with `frames` of what is held, whole blocks first. */
-uint32_t balloon_choose_deflate(struct balloon *b, uint32_t frames);
+/* Held blocks become the allocator's, and owed. */
+uint64_t balloon_return_blocks(struct balloon *b, uint64_t frames);
 
-/* The host has acknowledged the open request. */
-void balloon_inflated(struct balloon *b);
-void balloon_deflated(struct balloon *b);
+/* The target rose again: owed blocks that nobody has had since become held again. 0: none this time. */
+uint64_t balloon_cancel_blocks(struct balloon *b, uint64_t frames);
 
-/* Nothing is open and no request follows at once: give back what was kept for whole blocks. */
+/* Absent blocks are given back after all. */
+uint64_t balloon_release_blocks(struct balloon *b, uint64_t frames);
+
+/* ---- requests: fill a free batch; returns the frames in it, 0: none ---- */
+
+/* Absent blocks first, then memory the host has backing for (R-X-03), up to `frames`: one whole block, or
+ * up to BALLOON_PIECES. Finding no memory arms the retry timer. */
+uint32_t balloon_choose_inflate(struct balloon *b, struct balloon_batch *batch,
+                                uint64_t frames, uint64_t now_ns);
+
+/* Of what is held: one whole block, or fewer frames in pieces. With early_return they are the allocator's
+ * from here on. */
+uint32_t balloon_choose_deflate(struct balloon *b, struct balloon_batch *batch,
+                                uint64_t frames);
+
+/* One owed block. */
+uint32_t balloon_choose_owed(struct balloon *b, struct balloon_batch *batch);
+
+/* Up to `max` whole blocks that the host has backing for, of `frames` in all. */
+uint32_t balloon_choose_report(struct balloon *b, struct balloon_report *report,
+                               uint32_t max, uint64_t frames);
+
+/* The host has acknowledged; the batch or report is free again. */
+void balloon_inflated(struct balloon *b, struct balloon_batch *batch);
+void balloon_deflated(struct balloon *b, struct balloon_batch *batch);
+void balloon_reported(struct balloon *b, struct balloon_report *report);
+
+/* Nothing is open and no request follows at once: give memory of the set back. */
 void balloon_settle(struct balloon *b);
 
-/* The device has been reset: no frame is in the balloon any more, all return to the OS (R-V-47). */
+/* ---- the end ---- */
+
+/* The device has been reset and answers no more: what it was told in these goes back to the OS. */
+void balloon_drop_inflate(struct balloon *b, struct balloon_batch *batch);
+void balloon_drop_deflate(struct balloon *b, struct balloon_batch *batch);
+void balloon_drop_report(struct balloon *b, struct balloon_report *report);
+
+/* The device has been reset, or is dead: no frame is in the balloon any more, all return to the OS
+ * (R-V-47), but for those in open batches: the driver drops these, or keeps them where a dead device may
+ * still discard them (R-H-10). */
 void balloon_return_all(struct balloon *b);
 
-/* The device is dead and not even reset: the same, but frames it was told about and did not answer
- * for stay in `inflating`, because it may still discard them (R-H-10). */
-void balloon_abandon(struct balloon *b);
-
-/* After balloon_abandon(): give those up for ever, so that balloon_fini() may follow. */
+/* Give up for ever what is still in open batches, so that balloon_fini() may follow. */
 void balloon_forget(struct balloon *b);
 
 /* Memory became free: a waiting inflation tries again at once (R-X-04). */
 void balloon_memory_freed(struct balloon *b);
 
-/* Out of memory (R-X-07). begin() gives back what the host was not told about and returns how many
- * frames that was; the driver then deflates what is missing and reports the sum to end(), which
- * holds inflation off (R-X-06). */
-uint64_t balloon_oom_begin(struct balloon *b);
-void balloon_oom_end(struct balloon *b, uint64_t deflated_frames, uint64_t now_ns);
+/* Out of memory (R-X-07). begin() gives back what takes no word with the host, up to `frames` rounded up to
+ * a block, and returns how many frames that was; the driver then deflates what is missing and reports the
+ * sum to end(), which holds inflation off (R-X-06). */
+uint64_t balloon_oom_begin(struct balloon *b, uint64_t frames);
+void balloon_oom_end(struct balloon *b, uint64_t frames, uint64_t now_ns);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Which frames go into the balloon and which leave it. In: memory the host has backing for comes
- * first, whole blocks before frames, because the rest gives the host nothing (R-X-02, R-X-03). Out:
- * whole blocks first, ascending.
+ * Which frames go into the balloon and which leave it. In: blocks that were reported for it, then memory
+ * the host has backing for, whole blocks before frames, because the rest gives the host nothing (R-X-02,
+ * R-X-03). Out: whole blocks first, ascending, and frames in pieces before a block is broken.
  */
-#include "drivers/balloon/balloon.h"
+#include "drivers/balloon/balloon_internal.h"
 
 #include "base/assert.h"
 #include "base/bits.h"
@@ -56,67 +56,123 @@ static bool take(struct balloon *b, unsigned choice, struct page_run *out,
     return false;
 }
 
-/* Move frames of the block in b->fill into the batch. */
-static void use_fill(struct balloon *b, uint32_t wanted)
+/* One run more for the batch by this choice, if it serves a batch of `wanted`. False: go on to the next. */
+static bool fill_by(struct balloon *b, struct balloon_batch *batch, unsigned choice,
+                    uint64_t wanted)
 {
-    struct page_run part = {b->fill.first, (uint32_t)min_u64(wanted, b->fill.frames)};
-
-    batch_add(&b->inflating, part);
-    b->fill.first = pfn_add(b->fill.first, part.frames);
-    b->fill.frames -= part.frames;
-}
-
-/*
- * In both directions a block begins with a batch of its own, so that it is told in two halves and the
- * allocator gives and gets it whole; the batch before it may be short.
- */
-uint32_t balloon_choose_inflate(struct balloon *b, uint32_t frames, uint64_t now_ns)
-{
-    struct balloon_batch *batch = &b->inflating;
+    bool is_block = choices[choice].order == BLOCK_ORDER;
     enum run_state state;
     struct page_run run;
+
+    /* The target is met to the frame, R-X-09. */
+    if ((is_block && wanted < BLOCK_FRAMES) || !take(b, choice, &run, &state))
+        return false;
+    batch->is_absent = (batch->is_absent || !batch->frames) && state == RUN_UNTOUCHED;
+    batch_add(batch, run);
+    return true;
+}
+
+/* A block is a batch of its own, and ends the one before it. */
+static void fill(struct balloon *b, struct balloon_batch *batch, uint64_t wanted,
+                 uint64_t now_ns)
+{
+    uint64_t pieces = min_u64(wanted, BALLOON_PIECES);
     unsigned choice = 0;
 
-    assert(batch->frames == 0 && frames <= BALLOON_BATCH);
-    while (batch->frames < frames && choice < ARRAY_LEN(choices)) {
-        uint64_t missing = b->target - balloon_size(b) - batch->frames;
+    while (batch->frames < pieces && choice < ARRAY_LEN(choices)) {
         bool is_block = choices[choice].order == BLOCK_ORDER;
 
-        if (b->fill.frames) {
-            use_fill(b, frames - batch->frames);
-        } else if (is_block && missing < BLOCK_FRAMES) {
-            choice++; /* the target is met to the frame, R-X-09 */
-        } else if (is_block && batch->frames) {
-            return batch->frames;
-        } else if (!take(b, choice, &run, &state)) {
+        if (is_block && batch->frames && wanted >= BLOCK_FRAMES)
+            break;
+        if (!fill_by(b, batch, choice, wanted))
             choice++;
-        } else if (run.frames == 1) {
-            batch_add(batch, run);
-        } else {
-            b->fill = run;
-            b->fill_state = state;
-        }
     }
     if (batch->frames)
         pacing_progress(&b->pacing);
-    if (batch->frames < frames) {
+    if (choice == ARRAY_LEN(choices)) {
         b->count.take_failures++;
         pacing_back_off(&b->pacing, now_ns);
     }
+}
+
+static void batch_begin(struct balloon_batch *batch)
+{
+    assert(batch->frames == 0);
+    batch->run_count = 0;
+    batch->is_given = batch->is_absent = false;
+}
+
+uint32_t balloon_choose_inflate(struct balloon *b, struct balloon_batch *batch,
+                                uint64_t frames, uint64_t now_ns)
+{
+    struct page_blocks block;
+
+    assert(!balloon_owed(b));
+    batch_begin(batch);
+    if (balloon_move_blocks(b, PAGE_ABSENT, PAGE_NONE, BLOCK_FRAMES, &block)) {
+        batch->is_absent = true;
+        batch_add(batch, (struct page_run){block.first, BLOCK_FRAMES});
+    } else {
+        fill(b, batch, frames, now_ns);
+    }
+    b->inflating += batch->frames;
     return batch->frames;
 }
 
-uint32_t balloon_choose_deflate(struct balloon *b, uint32_t frames)
+uint32_t balloon_choose_deflate(struct balloon *b, struct balloon_batch *batch,
+                                uint64_t frames)
 {
-    struct balloon_batch *batch = &b->deflating;
+    uint32_t pieces = (uint32_t)min_u64(frames, BALLOON_PIECES);
+    struct page_blocks block;
     struct page_run run;
 
-    assert(batch->frames == 0 && frames <= BALLOON_BATCH);
-    while (batch->frames < frames &&
-           page_set_take(&b->held, frames - batch->frames, &run)) {
+    batch_begin(batch);
+    if (balloon_move_blocks(b, PAGE_HELD, PAGE_NONE, min_u64(frames, BLOCK_FRAMES),
+                            &block))
+        batch_add(batch, (struct page_run){block.first, BLOCK_FRAMES});
+    while (batch->frames < pieces &&
+           page_set_take(&b->held, pieces - batch->frames, &run))
         batch_add(batch, run);
-        if (b->held.whole && !b->held.window.frames)
-            break;
-    }
+    b->deflating += batch->frames;
+    b->needs_trim = true;
+    if (!b->early_return)
+        return batch->frames;
+    batch->is_given = true;
+    b->given += batch->frames;
+    b->count.returned_early += batch->frames;
+    balloon_account(b, -(int64_t)batch->frames);
+    for (uint32_t i = 0; i < batch->run_count; i++)
+        balloon_give(b, batch->runs[i], RUN_UNTOUCHED);
     return batch->frames;
+}
+
+uint32_t balloon_choose_owed(struct balloon *b, struct balloon_batch *batch)
+{
+    struct page_blocks block;
+
+    batch_begin(batch);
+    if (!balloon_move_blocks(b, PAGE_OWED, PAGE_NONE, BLOCK_FRAMES, &block))
+        return 0;
+    batch_add(batch, (struct page_run){block.first, BLOCK_FRAMES});
+    batch->is_given = true;
+    b->deflating += batch->frames;
+    b->given += batch->frames;
+    b->needs_trim = true;
+    return batch->frames;
+}
+
+uint32_t balloon_choose_report(struct balloon *b, struct balloon_report *report,
+                               uint32_t max, uint64_t frames)
+{
+    uint64_t wanted = min_u64(min_u64(max, BALLOON_REPORTS), frames >> BLOCK_ORDER);
+    enum run_state state;
+    struct page_run run;
+
+    assert(report->count == 0 && !balloon_owed(b));
+    while (report->count < wanted && take(b, 0, &run, &state))
+        report->blocks[report->count++] = run.first;
+    if (report->count)
+        pacing_progress(&b->pacing);
+    b->reporting += (uint64_t)report->count << BLOCK_ORDER;
+    return report->count << BLOCK_ORDER;
 }

@@ -39,6 +39,11 @@ void pacing_pause(struct balloon_pacing *p, uint64_t frames, uint64_t now_ns)
     p->pause_frames += frames;
 }
 
+bool pacing_is_paused(const struct balloon_pacing *p)
+{
+    return p->pause_frames > 0;
+}
+
 /* What was given back is free again, or all that is wanted now is; or it has been waited for long enough:
  * a frame that the guest keeps for something else must not hold the balloon up for ever. */
 static bool is_need_over(const struct balloon_pacing *p, const struct balloon_hal *hal,

@@ -26,6 +26,9 @@ void pacing_retry_now(struct balloon_pacing *p);
 /* The guest took frames back because it had no others. */
 void pacing_pause(struct balloon_pacing *p, uint64_t frames, uint64_t now_ns);
 
+/* The guest needed memory not long ago, and inflation is held off for it. */
+bool pacing_is_paused(const struct balloon_pacing *p);
+
 /* When inflation by `wanted_frames` may go on; `now_ns` or less: at once. Ends a pause whose time and need
  * are over. */
 uint64_t pacing_inflate_at(struct balloon_pacing *p, const struct balloon_hal *hal,

@@ -2,12 +2,17 @@
 /*
  * The set of frames a balloon holds. It lives outside the ballooned memory and costs one bit in a
  * word per whole block; a bit per frame exists only for blocks that are in the set in pieces. So 1 GiB
- * costs about 0.3 KiB when blocks are whole and 33 KiB at most.
+ * costs about 0.4 KiB when blocks are whole and 33 KiB at most.
+ *
+ * Two more kinds of whole blocks have their bits beside it, because they become part of the set or were
+ * part of it, and because moving a block from one kind to another must not need memory: blocks that are
+ * ours but not in the balloon yet (absent), and blocks that are no longer ours but still in the balloon
+ * in the eyes of the host (owed). A block is of one kind at most. Only held frames are "in the set".
  *
  * Memory is taken ahead of need: page_set_reserve() before a frame is offered to the host, after which
- * page_set_add() of it cannot fail; page_set_take() never needs memory. One block at a time may be
- * there as a plain range (the window): that is how a whole block leaves or enters in two halves
- * without a map.
+ * page_set_add() of it and page_set_move() of its block cannot fail; page_set_take() never needs memory.
+ * One block at a time may be there as a plain range (the window): that is how a part of a whole block
+ * leaves without a map.
  *
  * Context: the balloon's task. One owner, no locks.
  */
@@ -21,7 +26,20 @@ struct page_run {
     uint32_t frames;
 };
 
-#define PAGE_SET_SPARES 2
+/* What a whole block is; a block that is none of these is nothing to us, or in the set in pieces. */
+enum page_kind {
+    PAGE_NONE,
+    PAGE_HELD,   /* in the balloon, told and acknowledged */
+    PAGE_ABSENT, /* ours, the host has no backing for it, not in the balloon yet */
+    PAGE_OWED,   /* the allocator's again, but the host has not been told */
+    PAGE_KINDS,
+};
+
+/* Up to 64 whole blocks: bit i of `mask` is the block that begins at first + i * BLOCK_FRAMES. */
+struct page_blocks {
+    pfn_t first;
+    uint64_t mask;
+};
 
 struct page_chunk;
 
@@ -29,13 +47,11 @@ struct page_set {
     const struct balloon_hal *hal;
     struct page_chunk **chunks; /* one per GiB that has had frames in the set; sorted */
     size_t count, capacity;
-    size_t hint;       /* where page_set_take() found the last block */
-    uint64_t frames;   /* in the set */
-    uint64_t whole;    /* blocks by one entry */
-    uint64_t in_parts; /* blocks by map; the window is neither */
+    size_t hint;                 /* where page_set_take() found the last block */
+    uint64_t frames;             /* in the set */
+    uint64_t blocks[PAGE_KINDS]; /* whole ones, by kind; of PAGE_NONE there is no count */
+    uint64_t in_parts;           /* blocks by map; the window is neither */
     struct page_run window;
-    void *spares[PAGE_SET_SPARES]; /* map pages kept for page_set_add() */
-    size_t spare_count;
     uint64_t bytes; /* memory in use by all this */
 };
 
@@ -45,19 +61,27 @@ void page_set_init(struct page_set *set, const struct balloon_hal *hal);
 void page_set_fini(struct page_set *set);
 
 /*
- * Make sure that page_set_add() of this run of 2^order frames (0 or 9), whole or in two halves, cannot
- * fail. 0 or -ENOMEM, and then nothing changed that matters. Holds until page_set_trim().
+ * Make sure that page_set_add() of this run of 2^order frames (0 or 9), or page_set_move() of the block,
+ * cannot fail. 0 or -ENOMEM, and then nothing changed that matters. Holds until page_set_trim().
  */
 int page_set_reserve(struct page_set *set, pfn_t first, unsigned order);
 
-/* Add frames of one block, none of them in the set yet, all of them reserved. */
+/* Add frames of one block, none of them in the set yet, all of them reserved; a block as a whole. */
 void page_set_add(struct page_set *set, struct page_run run);
 
 /*
- * Remove up to `max` frames, all of one block, and say which: the window first, then whole blocks,
- * then blocks in pieces. False when the set is empty.
+ * Remove up to `max` frames, all of one block, and say which: the window first, then blocks in pieces,
+ * then a part of a whole block. False when the set is empty.
  */
 bool page_set_take(struct page_set *set, uint32_t max, struct page_run *out);
+
+/* The next blocks of a kind at or above `from`, ascending, up to `max` of them. False: there are none. */
+bool page_set_find_blocks(const struct page_set *set, enum page_kind kind, pfn_t from,
+                          uint64_t max, struct page_blocks *out);
+
+/* Make blocks that are all of one kind another; reserved, where they were PAGE_NONE. */
+void page_set_move(struct page_set *set, struct page_blocks blocks, enum page_kind from,
+                   enum page_kind to);
 
 bool page_set_has(const struct page_set *set, pfn_t pfn);
 

@@ -11,7 +11,8 @@ unsigned balloon_stats_sample(const struct balloon *b, uint64_t lent_bytes, bool
     mem.free_bytes += lent_bytes;
     mem.available_bytes += lent_bytes;
     /* R-V-44: frames that cannot be had back on demand are not memory of this guest now. */
-    uint64_t lost = b->is_reclaimable ? 0 : balloon_size(b) << FRAME_SHIFT;
+    uint64_t lost =
+        b->is_reclaimable ? 0 : (balloon_size(b) - balloon_owed(b)) << FRAME_SHIFT;
     const uint64_t values[BALLOON_STATS_FULL] = {
         /* There is no swap, and zero is the true figure. */
         [BALLOON_STAT_SWAP_IN] = 0,

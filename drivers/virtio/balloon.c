@@ -1,9 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/*
- * The virtio balloon's life: attach, events in, one step after another, detach, and what happens when
- * the device breaks. A broken device is reset, its frames return, and it is started again a few times
- * a minute at most (R-H-06, R-T-07).
- */
+/* The virtio balloon's life while its device works: attach, events in, one step after another, detach. */
 #include "drivers/virtio/balloon_internal.h"
 
 #include "base/assert.h"
@@ -19,8 +15,9 @@ uint64_t vb_now(struct virtio_balloon *vb)
     uint64_t gap = vb->now_ns - before;
     if (gap > VB_SILENCE_LOG_NS) {
         gap -= VB_SILENCE_LOG_NS;
-        vb->inflate.sent_ns += gap;
-        vb->deflate.sent_ns += gap;
+        vb->inflate.wait.heard_ns += gap;
+        vb->deflate.wait.heard_ns += gap;
+        vb->report.wait.heard_ns += gap;
         vb->hint.seen_ns += gap;
         vb->forgiven_ns += gap;
     }
@@ -37,37 +34,6 @@ bool vb_is_running(const struct virtio_balloon *vb)
     return vb->state == VIRTIO_BALLOON_LIVE || vb->state == VIRTIO_BALLOON_DETACHING;
 }
 
-/* `actual` outlives the reset, and behind it the register is not ours to write any more: say now what
- * the reset makes true (R-V-35). A device that lost its state already is left alone. */
-static void publish_end(struct virtio_balloon *vb)
-{
-    const struct virtio_transport *t = vb->dev.transport;
-
-    if (!vb->actual || !(t->status_get(t->ctx) & VIRTIO_STATUS_DRIVER_OK))
-        return;
-    virtio_config_write32(&vb->dev, VB_CONFIG_ACTUAL, 0);
-    vb->actual = 0;
-    vb->count.actual_writes++;
-}
-
-static void begin_reset(struct virtio_balloon *vb)
-{
-    publish_end(vb);
-    vb->state = VIRTIO_BALLOON_RESETTING;
-    vb->is_moving = false;
-    vb->count.resets++;
-    virtio_reset_start(&vb->dev);
-}
-
-void vb_fail(struct virtio_balloon *vb, const char *why)
-{
-    if (!vb_is_running(vb))
-        return;
-    log_to(&vb->hal->log, LOG_ERROR, "virtio-balloon: resetting the device: %s", why);
-    vb->count.broken++;
-    begin_reset(vb);
-}
-
 void vb_note_missed_irq(struct virtio_balloon *vb)
 {
     vb->count.missed_irqs++;
@@ -79,7 +45,8 @@ void vb_note_missed_irq(struct virtio_balloon *vb)
            (unsigned long long)(vb->opts.poll_interval_ns / NS_PER_MS));
 }
 
-static struct virtio_balloon *allocate(const struct balloon_hal *hal)
+static struct virtio_balloon *allocate(const struct balloon_hal *hal,
+                                       const struct virtio_balloon_opts *opts)
 {
     struct virtio_balloon *vb = hal->mem_alloc(hal->ctx, sizeof(*vb));
 
@@ -91,7 +58,28 @@ static struct virtio_balloon *allocate(const struct balloon_hal *hal)
     }
     vb->hal = hal;
     vb->shared = vb->shared_mem.ptr;
+    vb->opts = *opts;
+    vb->opts.poll_interval_ns = max_u64(opts->poll_interval_ns, NS_PER_MS);
+    vb->opts.inflight =
+        (unsigned)max_u64(min_u64(opts->inflight, VIRTIO_BALLOON_INFLIGHT_MAX), 1);
+    vb->opts.reset_limit =
+        (unsigned)min_u64(opts->reset_limit, VIRTIO_BALLOON_RESETS_MAX);
+    if (vb_requests_alloc(vb)) {
+        hal->dma_free(hal->ctx, &vb->shared_mem);
+        hal->mem_free(hal->ctx, vb, sizeof(*vb));
+        return NULL;
+    }
     return vb;
+}
+
+static void deallocate(struct virtio_balloon *vb)
+{
+    const struct balloon_hal *hal = vb->hal;
+
+    vb_requests_free(vb);
+    if (vb->state != VIRTIO_BALLOON_DEAD)
+        hal->dma_free(hal->ctx, &vb->shared_mem);
+    hal->mem_free(hal->ctx, vb, sizeof(*vb));
 }
 
 int virtio_balloon_attach(const struct virtio_transport *transport,
@@ -100,15 +88,15 @@ int virtio_balloon_attach(const struct virtio_transport *transport,
                           struct virtio_balloon **out)
 {
     const struct balloon_rules rules = {.pfn_limit = BIT64(32) / VB_RATIO};
-    struct virtio_balloon *vb = allocate(hal);
+    struct virtio_balloon *vb = allocate(hal, opts);
 
     if (!vb)
         return -ENOMEM;
-    vb->opts = *opts;
-    vb->opts.poll_interval_ns = max_u64(opts->poll_interval_ns, NS_PER_MS);
+    vb->goal = VIRTIO_BALLOON_RESTING;
     vb->irq = opts->is_polled ? VB_IRQ_POLLED : VB_IRQ_UNPROVEN;
     balloon_init(&vb->core, hal, rules);
     vb_hint_init(vb);
+    vb_costs_init(vb);
     virtio_init(&vb->dev, transport, hal, "virtio-balloon");
     virtio_use_vectors(&vb->dev, opts->vectors);
     vb_now(vb);
@@ -117,8 +105,7 @@ int virtio_balloon_attach(const struct virtio_transport *transport,
         virtio_fini(&vb->dev);
         vb_hint_fini(vb);
         balloon_fini(&vb->core);
-        hal->dma_free(hal->ctx, &vb->shared_mem);
-        hal->mem_free(hal->ctx, vb, sizeof(*vb));
+        deallocate(vb);
         return err;
     }
     hal->wake(hal->ctx);
@@ -128,13 +115,16 @@ int virtio_balloon_attach(const struct virtio_transport *transport,
 
 static void note_causes(struct virtio_balloon *vb, uint8_t causes)
 {
+    if (!__atomic_load_n(&vb->isr_seen, __ATOMIC_RELAXED))
+        __atomic_store_n(&vb->isr_ns, vb->hal->now(vb->hal->ctx), __ATOMIC_RELAXED);
     __atomic_fetch_or(&vb->isr_causes, causes, __ATOMIC_RELAXED);
     __atomic_store_n(&vb->isr_seen, true, __ATOMIC_RELAXED);
 }
 
 bool virtio_balloon_isr(struct virtio_balloon *vb)
 {
-    uint8_t causes = virtio_irq_ack(&vb->dev);
+    bool is_gone = __atomic_load_n(&vb->is_gone, __ATOMIC_RELAXED);
+    uint8_t causes = is_gone ? 0 : virtio_irq_ack(&vb->dev);
 
     if (causes)
         note_causes(vb, causes);
@@ -208,8 +198,12 @@ static void collect(struct virtio_balloon *vb)
             vb->irq = VB_IRQ_PROVEN;
     }
     causes |= poll_causes(vb);
-    if (causes & VIRTIO_ISR_CONFIG)
-        vb->is_config_due = true;
+    vb->cause_ns = 0;
+    if (!(causes & VIRTIO_ISR_CONFIG))
+        return;
+    vb->is_config_due = true;
+    if (vb->had_isr)
+        vb->cause_ns = __atomic_load_n(&vb->isr_ns, __ATOMIC_RELAXED);
 }
 
 static void config_changed(struct virtio_balloon *vb)
@@ -241,82 +235,9 @@ static void run_step(struct virtio_balloon *vb)
     if (vb->state == VIRTIO_BALLOON_LIVE)
         vb_hint_make_room(vb);
     /* R-V-46: all is back and published. */
-    if (vb->state == VIRTIO_BALLOON_DETACHING && !vb->is_moving && !vb->inflate.is_open &&
-        !vb->deflate.is_open && balloon_size(&vb->core) == 0)
-        begin_reset(vb);
-}
-
-/* When to try again: a little later each time, and three times a minute at most. */
-static void plan_restart(struct virtio_balloon *vb)
-{
-    uint64_t oldest = vb->restarts[vb->restart_next];
-    uint64_t recent = 0;
-
-    for (unsigned i = 0; i < VB_RESTARTS; i++)
-        if (vb->restarts[i] && vb->now_ns - vb->restarts[i] < VB_RESTART_WINDOW_NS)
-            recent++;
-    vb->restart_at_ns = vb->now_ns + (VB_RESTART_MIN_NS << recent);
-    if (oldest)
-        vb->restart_at_ns = max_u64(vb->restart_at_ns, oldest + VB_RESTART_WINDOW_NS);
-}
-
-static void free_queues(struct virtio_balloon *vb)
-{
-    vb->lost_ring_errors += vb_ring_errors(vb);
-    for (unsigned i = 0; i < VIRTIO_BALLOON_QUEUES; i++)
-        vb->vqs[i] = NULL;
-    virtio_queues_free(&vb->dev);
-}
-
-static void step_reset(struct virtio_balloon *vb)
-{
-    int err = virtio_reset_poll(&vb->dev);
-
-    if (err == -EAGAIN) {
-        vb_wake_by(vb, vb->now_ns + VB_RESET_POLL_NS);
-        return;
-    }
-    free_queues(vb);
-    vb->inflate.is_open = vb->deflate.is_open = false;
-    vb_hint_end(vb, err != 0);
-    if (err) {
-        log_to(&vb->hal->log, LOG_ERROR, "virtio-balloon: the device is dead: no reset");
-        balloon_abandon(&vb->core);
-        vb->state = VIRTIO_BALLOON_DEAD;
-        return;
-    }
-    balloon_return_all(&vb->core);
-    if (vb->is_detach_wanted) {
-        vb->state = VIRTIO_BALLOON_OFF;
-        return;
-    }
-    vb->state = VIRTIO_BALLOON_RESTING;
-    plan_restart(vb);
-}
-
-static void step_rest(struct virtio_balloon *vb)
-{
-    if (vb->now_ns < vb->restart_at_ns) {
-        vb_wake_by(vb, vb->restart_at_ns);
-        return;
-    }
-    vb->restarts[vb->restart_next] = vb->now_ns;
-    vb->restart_next = (vb->restart_next + 1) % VB_RESTARTS;
-    int err = vb_start(vb);
-    if (!err) {
-        vb_wake_by(vb, vb->now_ns);
-        return;
-    }
-    vb->count.restart_failures++;
-    log_to(&vb->hal->log, LOG_WARN, "virtio-balloon: does not start again: %s",
-           err_name(err));
-    if (vb->dev.state == VIRTIO_DEAD) {
-        /* Each try might cost the rings that it may still write to. */
-        vb->state = VIRTIO_BALLOON_DEAD;
-        return;
-    }
-    plan_restart(vb);
-    vb_wake_by(vb, vb->restart_at_ns);
+    if (vb->state == VIRTIO_BALLOON_DETACHING && !vb->is_moving && !vb_is_any_open(vb) &&
+        balloon_size(&vb->core) == 0)
+        vb_begin_reset(vb);
 }
 
 void virtio_balloon_step(struct virtio_balloon *vb)
@@ -328,9 +249,9 @@ void virtio_balloon_step(struct virtio_balloon *vb)
     if (vb_is_running(vb))
         run_step(vb);
     if (vb->state == VIRTIO_BALLOON_RESETTING)
-        step_reset(vb);
+        vb_step_reset(vb);
     if (vb->state == VIRTIO_BALLOON_RESTING)
-        step_rest(vb);
+        vb_step_rest(vb);
     vb->in_step = false;
     if (vb->wake_ns <= vb->now_ns)
         vb->hal->wake(vb->hal->ctx);
@@ -338,29 +259,37 @@ void virtio_balloon_step(struct virtio_balloon *vb)
         vb->hal->wake_at(vb->hal->ctx, vb->wake_ns);
 }
 
-void virtio_balloon_detach(struct virtio_balloon *vb)
+/* R-V-46: everything back and told, then a reset, then `goal`. */
+static void wind_down(struct virtio_balloon *vb, enum virtio_balloon_state goal)
 {
-    vb->is_detach_wanted = true;
+    vb->goal = goal;
     if (vb->state == VIRTIO_BALLOON_LIVE)
         vb->state = VIRTIO_BALLOON_DETACHING;
-    else if (vb->state == VIRTIO_BALLOON_RESTING)
-        vb->state = VIRTIO_BALLOON_OFF;
+    else if (vb->state == VIRTIO_BALLOON_RESTING || vb->state == VIRTIO_BALLOON_ASLEEP)
+        vb->state = goal; /* it is reset */
     vb->hal->wake(vb->hal->ctx);
+}
+
+void virtio_balloon_detach(struct virtio_balloon *vb)
+{
+    wind_down(vb, VIRTIO_BALLOON_OFF);
+}
+
+void virtio_balloon_quiesce(struct virtio_balloon *vb)
+{
+    if (vb->goal != VIRTIO_BALLOON_OFF)
+        wind_down(vb, VIRTIO_BALLOON_ASLEEP);
 }
 
 void virtio_balloon_destroy(struct virtio_balloon *vb)
 {
     assert(!vb_is_running(vb) && vb->state != VIRTIO_BALLOON_RESETTING);
-    const struct balloon_hal *hal = vb->hal;
 
     virtio_fini(&vb->dev);
-    if (vb->state == VIRTIO_BALLOON_DEAD)
-        balloon_forget(&vb->core); /* the shared frame stays too: it may still read it */
-    else
-        hal->dma_free(hal->ctx, &vb->shared_mem);
     vb_hint_fini(vb);
+    balloon_forget(&vb->core); /* of a dead device: what it may still discard */
     balloon_fini(&vb->core);
-    hal->mem_free(hal->ctx, vb, sizeof(*vb));
+    deallocate(vb);
 }
 
 void virtio_balloon_memory_freed(struct virtio_balloon *vb)

@@ -14,7 +14,7 @@
  *     virtio_balloon_destroy(vb);
  *
  * A step does about 200 us of work of its own and wakes itself when there is more. Nothing waits but
- * attach (for the reset, bounded) and virtio_balloon_oom() (for one acknowledgement, bounded).
+ * attach (for the reset, bounded) and virtio_balloon_oom() (for acknowledgements, bounded).
  * Context: task level unless said otherwise; one owner, no locks.
  */
 #pragma once
@@ -54,18 +54,39 @@ enum virtio_balloon_state {
     VIRTIO_BALLOON_DETACHING, /* giving everything back */
     VIRTIO_BALLOON_RESETTING, /* reset asked for, not yet seen */
     VIRTIO_BALLOON_RESTING, /* broke, was reset, holds nothing; tries again later, R-T-07 */
-    VIRTIO_BALLOON_OFF,     /* detached: reset, holds nothing */
-    VIRTIO_BALLOON_DEAD,    /* does not even reset: given up */
+    VIRTIO_BALLOON_ASLEEP, /* quiesced: reset, holds nothing, its queues are gone; resume() starts it */
+    VIRTIO_BALLOON_OFF,  /* detached: reset, holds nothing */
+    VIRTIO_BALLOON_DEAD, /* does not even reset: given up */
+};
+
+#define VIRTIO_BALLOON_INFLIGHT_MAX 8u
+#define VIRTIO_BALLOON_RESETS_MAX   16u
+
+/* Whether a whole block is told as one element of two descriptors (R-X-01), which is what makes a host
+ * with huge pages give them back, or as two elements, which every host takes. */
+enum virtio_balloon_wide {
+    VIRTIO_BALLOON_WIDE_AUTO, /* where INDIRECT_DESC is negotiated */
+    VIRTIO_BALLOON_WIDE_ON,
+    VIRTIO_BALLOON_WIDE_OFF,
 };
 
 struct virtio_balloon_opts {
-    bool accept_oom;    /* take DEFLATE_ON_OOM when offered, R-V-41 */
+    /* Give frames back before the host is told, where it allows that (R-V-32). */
+    bool early_return;
+    enum virtio_balloon_wide wide;
+    unsigned
+        inflight; /* requests at once per queue, brought into 1..INFLIGHT_MAX, R-X-08 */
+    unsigned
+        reset_limit; /* new starts a minute, up to RESETS_MAX; 0: any number, at once */
+    bool accept_oom; /* take DEFLATE_ON_OOM when offered, R-V-41 */
     bool classic_stats; /* statistics of tags 0-9 only, R-V-38 */
     bool hint;          /* answer a request for hints with the free blocks, R-V-54 */
     bool is_polled;     /* nobody will call virtio_balloon_isr() or _irq() */
     struct virtio_vectors vectors; /* MSI-X: then _irq() is called, R-T-16 */
     uint64_t poll_interval_ns;
 };
+
+#define VIRTIO_BALLOON_WORKS 4
 
 /* A copy of what the driver knows: figures of R-X-12. Pages are balloon pages of 4 KiB. */
 struct virtio_balloon_status {
@@ -78,17 +99,29 @@ struct virtio_balloon_status {
     uint64_t wish_pages;   /* the host's target as read */
     uint64_t target_pages; /* the same after the clamp of R-H-11 */
     uint64_t size_pages;
-    uint64_t in_flight_pages;
-    uint64_t in_flight_frames;       /* all that is neither held nor the allocator's */
+    uint64_t in_flight_pages;  /* in open requests, reports among them */
+    uint64_t in_flight_frames; /* all that is neither held nor the allocator's */
+    uint64_t
+        deflating_frames;   /* of these, still ours while the host is told that they go */
+    uint64_t owed_frames;   /* the allocator's, but in the balloon for the host, R-V-32 */
+    uint64_t absent_frames; /* in flight: dropped by the host, not told yet */
+    bool is_wide, is_early, is_reporting; /* how it works with this host */
     uint64_t held_frames, set_bytes; /* the page set: what is in it, what all sets cost */
     uint64_t quarantined_frames;     /* with a dead device for ever */
     struct balloon_counters core;
     uint64_t actual_writes;
     uint64_t round_trip_ns; /* of the last request */
+    uint64_t kicks;         /* doorbells rung for pages */
+    uint64_t wide_requests,
+        reports; /* elements of several descriptors; of the reporting queue */
+    uint64_t page_ns
+        [VIRTIO_BALLOON_WORKS]; /* what a page costs the host: inflated touched, absent, deflated, reported */
+    /* The last time that whole blocks were returned early, from the host's signal on. */
+    uint64_t returns, return_first_ns, return_all_ns, return_frames;
     uint64_t stats_answers;
     uint64_t hinted_frames; /* lent to the host's migration: in the hint queue or kept */
-    uint64_t hint_rounds, hint_bytes,
-        hint_recalled; /* recalled: frames taken back early */
+    uint64_t hint_rounds, hint_bytes;
+    uint64_t hint_recalled; /* frames taken back early */
     uint64_t missed_irqs, broken, silences, resets, restart_failures;
     uint64_t ring_errors; /* lies of the device found in its rings and registers */
 };
@@ -123,7 +156,18 @@ void virtio_balloon_step(struct virtio_balloon *vb);
 /* Begin to give everything back and stop (R-V-46). Steps do the rest; no effect when off. */
 void virtio_balloon_detach(struct virtio_balloon *vb);
 
-/* Free a balloon that is OFF, RESTING or DEAD. Frames that a dead device may still discard stay
+/* Before the machine sleeps: as detach, but it ends ASLEEP, with options and counters kept (R-V-48). */
+void virtio_balloon_quiesce(struct virtio_balloon *vb);
+
+/* Start again: the device is as after power-on, and so may be everything behind it. Steps do the rest; no
+ * effect when not ASLEEP. */
+void virtio_balloon_resume(struct virtio_balloon *vb);
+
+/* The device is gone without a word: no register of it is touched any more, all frames return now, and the
+ * state is OFF (R-V-47). It reaches no memory of ours from here on: the rings are freed. */
+void virtio_balloon_remove(struct virtio_balloon *vb);
+
+/* Free a balloon that is OFF, ASLEEP, RESTING or DEAD. Frames that a dead device may still discard stay
  * taken for ever, with the rings it may still write to. */
 void virtio_balloon_destroy(struct virtio_balloon *vb);
 

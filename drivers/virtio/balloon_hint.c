@@ -269,6 +269,11 @@ static void go_on(struct virtio_balloon *vb, struct vq *q)
 
     if (!vb->hint.blocks_open)
         vb->hint.seen_ns = vb->now_ns;
+    /* R-V-32: the deflate comes first, what is owed may be among the free. */
+    if (spare > 0 && balloon_owed(&vb->core)) {
+        vb_wake_by(vb, vb->now_ns + VB_REQUEST_POLL_NS);
+        return;
+    }
     while (spare > 0 && vq_free_entries(q) > 1 && vb_now(vb) < end)
         spare = offer_block(vb, q) ? spare - 1 : 0;
     if (!vb_is_running(vb))

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * What the files of the virtio balloon share. balloon.c: attach, events, detach, reset;
- * balloon_negotiate.c: features, queue numbers, start; balloon_queue.c: requests and resizing;
- * balloon_stats.c: statistics; balloon_hint.c: free page hints; balloon_oom.c: the one synchronous path.
+ * What the files of the virtio balloon share. balloon.c: attach, events, steps; balloon_reset.c: the end of
+ * a device and its next start; balloon_negotiate.c: features, queue numbers, start; balloon_resize.c: from
+ * the core's plan to requests; balloon_queue.c: requests in the rings; balloon_report_queue.c: ranges the
+ * host drops; balloon_stats.c: statistics; balloon_hint.c: free page hints; balloon_oom.c: the
+ * synchronous path.
  */
 #pragma once
 
@@ -12,9 +14,11 @@
 
 /* R-V-14: balloon pages per guest frame. One here; the code is written for any that fits. */
 #define VB_RATIO        ((uint32_t)(FRAME_SIZE >> 12))
-#define VB_BATCH_PAGES  256u /* R-V-29 */
-#define VB_BATCH_FRAMES (VB_BATCH_PAGES / VB_RATIO)
-_Static_assert(VB_RATIO <= VB_BATCH_PAGES && VB_BATCH_FRAMES <= BALLOON_BATCH, "R-V-14");
+#define VB_PART_PAGES   256u /* per descriptor, R-V-29 */
+#define VB_BATCH_FRAMES (VB_PART_PAGES / VB_RATIO)
+#define VB_BLOCK_PAGES  ((uint32_t)BLOCK_FRAMES * VB_RATIO)
+#define VB_BLOCK_PARTS  (VB_BLOCK_PAGES / VB_PART_PAGES)
+_Static_assert(VB_RATIO <= VB_PART_PAGES && VB_BATCH_FRAMES <= BALLOON_PIECES, "R-V-14");
 
 static inline uint64_t vb_frames(uint64_t pages)
 {
@@ -40,10 +44,9 @@ struct vb_stat {
 } __attribute__((packed));
 _Static_assert(sizeof(struct vb_stat) == 10, "virtio 1.3, 5.5.6.3");
 
-/* All the memory the device reads from; one frame, zeroed, ours alone (R-H-13). */
+/* Beside the page numbers of requests all that the device reads from; one frame, zeroed, ours alone
+ * (R-H-13). */
 struct vb_shared {
-    le32 inflate[VB_BATCH_PAGES];
-    le32 deflate[VB_BATCH_PAGES];
     struct vb_stat stats[BALLOON_STATS_FULL];
     le32 hint_start, hint_stop; /* separate words: both may be in the ring, R-V-56 */
 };
@@ -53,22 +56,64 @@ _Static_assert(sizeof(struct vb_shared) <= FRAME_SIZE, "one frame");
 #define VB_SILENCE_BREAK_NS  (5 * NS_PER_S)
 #define VB_STEP_OWN_NS       (200 * NS_PER_US) /* docs/architecture.md: levels */
 #define VB_STEP_TOTAL_NS     (2 * NS_PER_MS)   /* with the host's part */
-#define VB_PUBLISH_NS        NS_PER_MS         /* between writes of actual, R-V-35 */
-#define VB_REQUEST_POLL_NS   NS_PER_MS         /* R-T-30 */
-#define VB_ANSWER_NS         (10 * NS_PER_MS)  /* between answers to the host, R-V-40 */
+#define VB_DOORBELL_NS       (2 * NS_PER_MS)  /* of the host's work behind one doorbell */
+#define VB_PUBLISH_NS        NS_PER_MS        /* between writes of actual, R-V-35 */
+#define VB_REQUEST_POLL_NS   NS_PER_MS        /* R-T-30 */
+#define VB_ANSWER_NS         (10 * NS_PER_MS) /* between answers to the host, R-V-40 */
 #define VB_RESET_POLL_NS     NS_PER_MS
-#define VB_RESTARTS          3 /* per minute, R-T-07 */
-#define VB_RESTART_WINDOW_NS (60 * NS_PER_S)
+#define VB_RESTART_WINDOW_NS (60 * NS_PER_S) /* R-T-07 */
 #define VB_RESTART_MIN_NS    (200 * NS_PER_MS)
-#define VB_QUEUE_ENTRIES     16   /* more than any of our other queues ever holds */
-#define VB_HINT_ENTRIES      1024 /* 2 GiB: QEMU takes hints in bursts, tens of ms apart */
+#define VB_QUEUE_ENTRIES \
+    16 /* 8 requests of two descriptors; more than any other queue holds */
+#define VB_REPORT_ENTRIES BALLOON_REPORTS
+#define VB_HINT_ENTRIES   1024 /* 2 GiB: QEMU takes hints in bursts, tens of ms apart */
 
-/* One direction's request: at most one is open (R-V-27). */
-struct vb_request {
+/* What the host may take its time for; see struct virtio_balloon.page_ns. */
+enum vb_work {
+    VB_WORK_TOUCHED, /* inflating memory that it has backing for */
+    VB_WORK_ABSENT,  /* inflating memory that it has none for */
+    VB_WORK_DEFLATE,
+    VB_WORK_REPORT,
+    VB_WORKS,
+};
+_Static_assert(VB_WORKS == VIRTIO_BALLOON_WORKS, "one measure each");
+
+/* Requests on one queue that the host has not answered. */
+struct vb_wait {
     struct vq *vq;
-    bool is_open, is_logged; /* logged: silent for a second */
-    bool is_irq_due;         /* the device owes an interrupt for the answer */
-    uint64_t sent_ns;        /* moved on while the guest itself stood still */
+    unsigned open;
+    bool is_logged;  /* silent for a second */
+    bool is_irq_due; /* the device owes an interrupt for an answer */
+    uint64_t
+        heard_ns; /* of the last answer, or of the request that ended idleness; moved on while the
+                          guest itself stood still */
+};
+
+/* One request: an element of the ring, or as many as it takes where a descriptor may not be longer. */
+struct vb_request {
+    struct balloon_batch batch;
+    le32 *pfns; /* its own memory: the device reads it from the doorbell to the answer */
+    paddr_t addr;
+    unsigned parts, sent, done; /* elements: in all, given to the ring, answered */
+    uint64_t sent_ns;
+};
+
+/* One direction. */
+struct vb_channel {
+    struct vb_wait wait;
+    struct vb_request *requests; /* opts.inflight of them */
+};
+
+/* Whose ranges the open element of the reporting queue holds. */
+enum vb_report_owner {
+    VB_REPORT_INFLATE, /* blocks on their way into the balloon */
+};
+
+struct vb_report {
+    struct vb_wait wait; /* vq: NULL without the queue */
+    enum vb_report_owner owner;
+    struct balloon_report ranges;
+    uint64_t sent_ns;
 };
 
 /* A block in the hint queue: the device's until its buffer was used (R-V-56). */
@@ -111,18 +156,36 @@ struct virtio_balloon {
     enum virtio_balloon_state state;
     bool in_step; /* the HAL must not call back, virtio_balloon_oom() least of all */
     bool is_moving;
-    bool is_detach_wanted; /* after the reset: OFF instead of another start */
+    bool is_gone; /* removed: its registers must not be touched */
+    enum virtio_balloon_state
+        goal; /* after the reset: OFF, ASLEEP, or RESTING for another start */
 
     struct dma_mem shared_mem;
     struct vb_shared *shared;
     uint16_t queue_index[VIRTIO_BALLOON_QUEUES];
     struct vq *vqs[VIRTIO_BALLOON_QUEUES];
-    struct vb_request inflate, deflate;
+    struct vb_channel inflate, deflate;
+    struct vb_report report;
+    struct vb_request *requests; /* of both channels */
+    struct dma_mem pfn_mem;      /* theirs */
+    bool is_wide; /* a block is one element of several descriptors, R-X-01 */
+
+    /* Speed: what a page costs the host, by kind of work, as measured; the host's part of this step. */
+    uint64_t page_ns[VB_WORKS];
+    uint64_t host_ns;
+    struct vb_return {
+        uint64_t since_ns; /* the target fell; 0: nothing is being returned */
+        uint64_t first_ns, last_ns;
+        uint64_t frames;
+    } returning;
 
     /* Events and time. */
     uint32_t isr_causes; /* isr: set, task: cleared */
     bool isr_seen;       /* isr: set, task: cleared */
-    bool is_config_due;  /* a config-change notification was seen, R-V-17 */
+    uint64_t isr_ns;     /* isr: when it was first set */
+    uint64_t
+        cause_ns; /* when the change of configuration that this step sees was signalled; or 0 */
+    bool is_config_due; /* a config-change notification was seen, R-V-17 */
     enum vb_irq irq;
     unsigned missed_in_row;
     bool had_isr;         /* one came since the step before */
@@ -143,7 +206,7 @@ struct virtio_balloon {
 
     /* Reset and restart. */
     uint64_t restart_at_ns;
-    uint64_t restarts[VB_RESTARTS]; /* times, oldest replaced first */
+    uint64_t restarts[VIRTIO_BALLOON_RESETS_MAX]; /* times, oldest replaced first */
     unsigned restart_next;
     uint64_t dropped_features; /* queues that are not where they may be, R-V-04 */
 
@@ -158,7 +221,6 @@ struct virtio_balloon {
 uint64_t vb_now(struct virtio_balloon *vb);
 void vb_wake_by(struct virtio_balloon *vb, uint64_t when_ns);
 bool vb_is_running(const struct virtio_balloon *vb); /* LIVE or DETACHING */
-void vb_fail(struct virtio_balloon *vb, const char *why);
 void vb_note_missed_irq(struct virtio_balloon *vb);
 
 /* balloon_status.c */
@@ -171,13 +233,53 @@ uint64_t vb_number_queues(uint64_t offered, uint64_t accepted,
                           const uint16_t max[VIRTIO_MAX_QUEUES],
                           uint16_t index[VIRTIO_BALLOON_QUEUES]);
 
-/* balloon_queue.c */
+/* balloon_reset.c */
+void vb_fail(struct virtio_balloon *vb, const char *why);
+void vb_begin_reset(struct virtio_balloon *vb);
+void vb_step_reset(struct virtio_balloon *vb); /* RESETTING */
+void vb_step_rest(struct virtio_balloon *vb);  /* RESTING */
+
+/* balloon_resize.c */
 void vb_resize(struct virtio_balloon *vb);
 void vb_publish(struct virtio_balloon *vb, bool now);
-/* Send what balloon_choose_*() put into the batch; false: the device is broken. */
-bool vb_send(struct virtio_balloon *vb, struct vb_request *request);
-/* Take the answer if it is there. */
-bool vb_finish(struct virtio_balloon *vb, struct vb_request *request);
+
+/* balloon_queue.c */
+int vb_requests_alloc(struct virtio_balloon *vb); /* 0 or -ENOMEM */
+void vb_requests_free(struct virtio_balloon *vb);
+void vb_requests_start(struct virtio_balloon *vb); /* the queues are there */
+struct vb_request *vb_request_free(struct virtio_balloon *vb, struct vb_channel *channel);
+/* Send what balloon_choose_*() put into the request's batch, without the doorbell. False: the device is
+ * broken. */
+bool vb_send(struct virtio_balloon *vb, struct vb_channel *channel,
+             struct vb_request *request);
+/* About to send: answers will be looked for, no interrupt is needed. */
+void vb_quiet(struct virtio_balloon *vb, struct vb_wait *wait);
+/* Ring the doorbell. Returns how long that took. */
+uint64_t vb_ring(struct virtio_balloon *vb, struct vb_wait *wait);
+/* A request more is open / an answer came. */
+void vb_wait_begin(struct virtio_balloon *vb, struct vb_wait *wait);
+void vb_wait_heard(struct virtio_balloon *vb, struct vb_wait *wait, bool is_end);
+/* Take the answers there are. False: the device is broken. */
+bool vb_reap(struct virtio_balloon *vb);
+bool vb_is_any_open(const struct virtio_balloon *vb);
+/* Answers are due: see that somebody wakes us, and that silence has an end. */
+void vb_await(struct virtio_balloon *vb);
+/* The device does not answer any more; `is_reset`: nor will it discard what it was told. */
+void vb_requests_drop(struct virtio_balloon *vb, bool is_reset);
+
+/* balloon_report_queue.c */
+bool vb_may_report(const struct virtio_balloon *vb);
+/* Ranges that an element may have now: the ring's length, and what the host does in VB_DOORBELL_NS. */
+unsigned vb_report_room(const struct virtio_balloon *vb);
+/* Send vb->report.ranges; nothing is open. What comes of it goes to `owner`. */
+void vb_report_send(struct virtio_balloon *vb, enum vb_report_owner owner);
+void vb_report_reap(struct virtio_balloon *vb);
+void vb_report_drop(struct virtio_balloon *vb, bool is_reset);
+
+/* balloon_status.c: what is assumed of a host before it was measured; what a page costs the host by the newest measure, averaged. */
+void vb_costs_init(struct virtio_balloon *vb);
+void vb_note_cost(struct virtio_balloon *vb, enum vb_work work, uint64_t ns,
+                  uint64_t frames);
 
 /* balloon_stats.c */
 int vb_stats_prime(struct virtio_balloon *vb);

@@ -105,23 +105,30 @@ static int negotiate(struct virtio_balloon *vb)
 /* R-V-05: every queue of an accepted feature, and no other. */
 static int create_queues(struct virtio_balloon *vb)
 {
-    for (unsigned i = 0; i < VIRTIO_BALLOON_QUEUES; i++) {
-        bool has_hints = i == VIRTIO_BALLOON_HINT && vb->opts.hint;
-        const struct virtio_queue_opts opts = {.max_size = has_hints ? VB_HINT_ENTRIES
-                                                                     : VB_QUEUE_ENTRIES};
+    /* Tables: a whole block per request where that is told as one element; a report's ranges. */
+    const struct virtio_queue_opts pages = {.max_size = VB_QUEUE_ENTRIES,
+                                            .indirect_max = VB_BLOCK_PARTS,
+                                            .tables = (uint16_t)vb->opts.inflight};
+    const struct virtio_queue_opts words = {.max_size = VB_QUEUE_ENTRIES};
+    const struct virtio_queue_opts hints = {.max_size = vb->opts.hint ? VB_HINT_ENTRIES
+                                                                      : VB_QUEUE_ENTRIES};
+    const struct virtio_queue_opts reports = {
+        .max_size = VB_REPORT_ENTRIES, .indirect_max = BALLOON_REPORTS, .tables = 1};
+    const struct virtio_queue_opts *const opts[VIRTIO_BALLOON_QUEUES] = {
+        &pages, &pages, &words, &hints, &reports};
 
+    for (unsigned i = 0; i < VIRTIO_BALLOON_QUEUES; i++) {
         vb->vqs[i] = NULL;
         if (vb->queue_index[i] == VIRTIO_BALLOON_NO_QUEUE)
             continue;
-        int err = virtio_queue_create(&vb->dev, vb->queue_index[i], &opts, &vb->vqs[i]);
+        int err = virtio_queue_create(&vb->dev, vb->queue_index[i], opts[i], &vb->vqs[i]);
         if (err) {
             log_to(&vb->hal->log, LOG_ERROR, "virtio-balloon: queue %u: %s",
                    vb->queue_index[i], err_name(err));
             return err;
         }
     }
-    vb->inflate = (struct vb_request){.vq = vb->vqs[VIRTIO_BALLOON_INFLATE]};
-    vb->deflate = (struct vb_request){.vq = vb->vqs[VIRTIO_BALLOON_DEFLATE]};
+    vb_requests_start(vb);
     return 0;
 }
 
@@ -136,6 +143,10 @@ static int set_up(struct virtio_balloon *vb)
         return err;
     vb->core.is_reclaimable =
         virtio_has_feature(&vb->dev, VIRTIO_BALLOON_F_DEFLATE_ON_OOM);
+    vb->core.report_first = vb_may_report(vb);
+    vb->core.early_return =
+        vb->opts.early_return &&
+        !virtio_has_feature(&vb->dev, VIRTIO_BALLOON_F_MUST_TELL_HOST);
     err = vb_hint_start(vb);
     if (err)
         return err;

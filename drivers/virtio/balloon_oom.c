@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Out of memory: the one path that waits for the host. It needs no memory, no interrupt and no other
- * task: the batch, the shared frame and the ring entry are there since attach (R-X-07).
+ * Out of memory: the one path that may wait for the host. It needs no memory, no interrupt and no other
+ * task: requests, their memory and their ring entries are there since attach (R-X-07). Where frames may
+ * be used before the host is told, it hardly ever waits: only for a free request.
  */
 #include "drivers/virtio/balloon_internal.h"
 
@@ -11,64 +12,92 @@ static uint64_t waited_ns(struct virtio_balloon *vb, uint64_t begin_ns)
     return vb_now(vb) - vb->forgiven_ns - begin_ns;
 }
 
-/* Poll for the answer of the open deflate request until this call's time is over; then the request stays
- * open, for the next step or call. Frames it brought back. */
-static uint64_t wait_deflate(struct virtio_balloon *vb, uint64_t begin_ns)
+/* Poll for an answer of a deflate request until this call's time is over; then it stays open, for the next
+ * step or call. False: none came. */
+static bool wait_deflate(struct virtio_balloon *vb, uint64_t begin_ns)
 {
-    uint64_t frames = vb->core.deflating.frames;
+    struct vb_wait *wait = &vb->deflate.wait;
+    unsigned open = wait->open;
 
-    while (!vb_finish(vb, &vb->deflate)) {
-        if (!vb_is_running(vb))
-            return 0;
+    while (vb_reap(vb) && wait->open == open) {
         bool is_over = waited_ns(vb, begin_ns) >= VB_SILENCE_BREAK_NS;
-        if (vb->now_ns - vb->deflate.sent_ns >= VB_SILENCE_BREAK_NS) {
+
+        if (vb->now_ns - wait->heard_ns >= VB_SILENCE_BREAK_NS) {
             vb->count.silences++;
             vb_fail(vb, "it left an out-of-memory request unanswered for 5 s");
         }
         if (is_over || !vb_is_running(vb))
-            return 0;
+            return false;
         vb->hal->relax(vb->hal->ctx);
     }
-    return frames;
+    return vb_is_running(vb);
 }
 
+/* Frames that are the allocator's by now: owed, or acknowledged. */
+static uint64_t freed_frames(const struct virtio_balloon *vb)
+{
+    const struct balloon_counters *count = &vb->core.count;
+
+    return vb->core.early_return ? count->returned_early : count->deflated;
+}
+
+/* One request more, up to `frames`; false: all are open, or nothing is held. */
+static bool deflate_more(struct virtio_balloon *vb, uint64_t frames)
+{
+    struct vb_request *request = vb_request_free(vb, &vb->deflate);
+
+    if (!request || !frames)
+        return false;
+    vb_quiet(vb, &vb->deflate.wait);
+    if (!balloon_choose_deflate(&vb->core, &request->batch, frames) ||
+        !vb_send(vb, &vb->deflate, request))
+        return false;
+    vb_ring(vb, &vb->deflate.wait);
+    return true;
+}
+
+/* Bring `wanted` frames to the allocator, whole blocks at once where that may be. */
 static uint64_t deflate_now(struct virtio_balloon *vb, uint64_t wanted)
 {
     uint64_t begin = vb_now(vb) - vb->forgiven_ns;
-    uint64_t frames = 0;
+    uint64_t before = freed_frames(vb), freed = 0;
 
-    if (vb->deflate.is_open)
-        frames += wait_deflate(vb, begin);
-    while (frames < wanted && vb_is_running(vb) && !vb->deflate.is_open &&
-           waited_ns(vb, begin) < VB_SILENCE_BREAK_NS &&
-           balloon_choose_deflate(&vb->core,
-                                  (uint32_t)min_u64(wanted - frames, VB_BATCH_FRAMES)) &&
-           vb_send(vb, &vb->deflate))
-        frames += wait_deflate(vb, begin);
-    return frames;
+    vb_reap(vb); /* what it took or brought may be all there is */
+    while (vb_is_running(vb) && (freed = freed_frames(vb) - before) < wanted) {
+        uint64_t missing = wanted - freed;
+
+        if (vb->core.early_return && balloon_return_blocks(&vb->core, missing))
+            continue;
+        uint64_t coming = vb->core.deflating - vb->core.given;
+        if (waited_ns(vb, begin) < VB_SILENCE_BREAK_NS && coming < missing &&
+            deflate_more(vb, missing - coming))
+            continue;
+        if (!vb->deflate.wait.open || !wait_deflate(vb, begin))
+            break;
+    }
+    return freed_frames(vb) - before;
 }
 
 uint64_t virtio_balloon_oom(struct virtio_balloon *vb, uint64_t frames)
 {
-    uint64_t given = virtio_balloon_recall_hinted(vb, frames);
+    uint64_t recalled = virtio_balloon_recall_hinted(vb, frames);
 
     /* R-V-42: without the bit the host relies on the limit. */
-    if (given >= frames || vb->in_step || !vb_is_running(vb) ||
+    if (recalled >= frames || vb->in_step || !vb_is_running(vb) ||
         !virtio_has_feature(&vb->dev, VIRTIO_BALLOON_F_DEFLATE_ON_OOM))
-        return given;
+        return recalled;
+    frames -= recalled;
     vb->in_step = true;
-    given += balloon_oom_begin(&vb->core);
-    if (vb->inflate.is_open)
-        vb_finish(vb, &vb->inflate); /* what it took may be all there is */
+    uint64_t given = balloon_oom_begin(&vb->core, frames);
     uint64_t missing = given < frames ? frames - given : 0;
-    uint64_t held = balloon_size(&vb->core);
+    uint64_t held = balloon_size(&vb->core) + vb->core.inflating;
     uint64_t wanted = align_up(min_u64(missing, held), VB_BATCH_FRAMES);
-    uint64_t deflated = deflate_now(vb, wanted);
+    uint64_t deflated = wanted ? deflate_now(vb, wanted) : 0;
 
-    balloon_oom_end(&vb->core, deflated, vb->now_ns);
+    balloon_oom_end(&vb->core, given + deflated, vb->now_ns);
     if (vb_is_running(vb))
         vb_publish(vb, true); /* R-V-43 */
     vb->in_step = false;
     vb->hal->wake(vb->hal->ctx);
-    return given + deflated;
+    return recalled + given + deflated;
 }

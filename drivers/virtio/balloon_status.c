@@ -12,6 +12,22 @@ uint64_t vb_ring_errors(const struct virtio_balloon *vb)
     return sum;
 }
 
+void vb_costs_init(struct virtio_balloon *vb)
+{
+    static const uint64_t slow_ns[VB_WORKS] = {4000, 1000, 1000, 1000};
+
+    for (unsigned i = 0; i < VB_WORKS; i++)
+        vb->page_ns[i] = slow_ns[i];
+}
+
+void vb_note_cost(struct virtio_balloon *vb, enum vb_work work, uint64_t ns,
+                  uint64_t frames)
+{
+    uint64_t page_ns = ns / (frames * VB_RATIO);
+
+    vb->page_ns[work] = vb->page_ns[work] - vb->page_ns[work] / 4 + page_ns / 4;
+}
+
 static uint64_t all_errors(const struct virtio_balloon *vb)
 {
     const struct virtio_errors *dev = &vb->dev.errors;
@@ -37,15 +53,23 @@ void virtio_balloon_get_status(const struct virtio_balloon *vb,
     out->wish_pages = core->wish * VB_RATIO;
     out->target_pages = core->target * VB_RATIO;
     out->size_pages = balloon_size(core) * VB_RATIO;
-    out->in_flight_pages = (core->inflating.frames + core->deflating.frames) * VB_RATIO;
-    out->in_flight_frames = core->inflating.frames + core->deflating.frames +
-                            core->fill.frames + core->giving.frames;
+    out->in_flight_pages =
+        (core->inflating + core->deflating + core->reporting) * VB_RATIO;
+    out->in_flight_frames = balloon_in_flight(core);
+    out->deflating_frames = core->deflating - core->given;
+    out->owed_frames = balloon_owed(core);
+    out->absent_frames = core->held.blocks[PAGE_ABSENT] << BLOCK_ORDER;
+    out->is_wide = vb->is_wide;
+    out->is_early = core->early_return;
+    out->is_reporting = core->report_first;
+    for (unsigned i = 0; i < VB_WORKS; i++)
+        out->page_ns[i] = vb->page_ns[i];
     out->held_frames = core->held.frames;
-    out->set_bytes =
-        core->held.bytes + vb->hint.held[0].bytes + vb->hint.held[1].bytes;
+    out->set_bytes = core->held.bytes + vb->hint.held[0].bytes + vb->hint.held[1].bytes;
     out->hinted_frames = vb_hint_open_frames(vb) + virtio_balloon_hinted_frames(vb);
     if (vb->state == VIRTIO_BALLOON_DEAD)
-        out->quarantined_frames = core->inflating.frames + vb_hint_open_frames(vb);
+        out->quarantined_frames =
+            core->inflating + core->reporting + vb_hint_open_frames(vb);
     out->core = core->count;
     out->ring_errors = all_errors(vb);
 }

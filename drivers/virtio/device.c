@@ -86,6 +86,16 @@ int virtio_reset(struct virtio_device *dev)
     return err;
 }
 
+void virtio_gone(struct virtio_device *dev)
+{
+    for (unsigned i = 0; i < VIRTIO_MAX_QUEUES; i++)
+        if (dev->queues[i])
+            vq_stop(dev->queues[i]);
+    dev->state = VIRTIO_RESET;
+    dev->status = 0;
+    dev->features = 0;
+}
+
 /* ---- features ---- */
 
 /* Reset .. DRIVER; dev->offered. */

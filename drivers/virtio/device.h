@@ -124,6 +124,10 @@ int virtio_reset(struct virtio_device *dev);
 void virtio_reset_start(struct virtio_device *dev);
 int virtio_reset_poll(struct virtio_device *dev);
 
+/* The device is no longer there, so that it holds nothing of ours: as after a completed reset, without
+ * touching it. */
+void virtio_gone(struct virtio_device *dev);
+
 /* Reset, ACKNOWLEDGE, DRIVER, features, FEATURES_OK, with fallbacks. Queues of a former life must
  * have been freed by virtio_queues_free(). 0 (dev->features); -ETIMEDOUT: no reset; -ENOTSUP: a
  * required bit is missing or every attempt was refused (FAILED was written); -ENOSPC: no vector for

@@ -137,6 +137,8 @@ REFUSED_DEVICES = (
 )
 
 BALLOON = Case("balloon", memory=128 * MIB)
+REPORTING = Case("report-first", memory=512 * MIB, device="virtio-balloon-pci,free-page-reporting=on")
+HUGETLB = Case("hugetlb", memory=128 * MIB)
 OOM = Case("oom", memory=128 * MIB, device="virtio-balloon-pci,deflate-on-oom=on")
 FILLED_1G = Case("bottom-1G", memory=GIB)
 SPARSE_64G = Case("bottom-64G", memory=64 * GIB)

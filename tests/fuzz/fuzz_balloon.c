@@ -67,7 +67,7 @@ static void host_event(struct stream *in, unsigned what)
 static void lie(struct stream *in, unsigned what)
 {
     struct virtio_model *m = &r.v.model;
-    uint16_t queue = take8(in) % 4;
+    uint16_t queue = take8(in) % 5;
 
     switch (what) {
     case 0:
@@ -139,13 +139,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct stream in = {.data = data, .left = size};
     uint8_t bits = take8(&in);
-    uint64_t features = BALLOON_FEATURES | (bits & 0x0D); /* 0, 2, 3 */
+    uint64_t features = BALLOON_FEATURES | (bits & 0x2D); /* 0, 2, 3, 5 */
 
     features ^= rig_mix(bits >> 4);
     balloon_rig_init(&r, features, FRAMES);
     r.v.model.batches = true;
     r.guest.reserve = take8(&in);
-    r.opts.is_polled = take8(&in) & 1;
+    uint8_t ways = take8(&in);
+    r.opts.is_polled = ways & 1;
+    r.opts.early_return = ways & 2;
+    r.opts.inflight = 1 + (ways >> 2 & 7);
+    r.opts.wide = (ways >> 5) % 3;
     if (!balloon_rig_attach(&r)) {
         live(&in);
         end();

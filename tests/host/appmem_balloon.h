@@ -66,6 +66,42 @@ static inline void device_run_give(void *ctx, pfn_t first, unsigned order,
     pmm_give(machine->pmm, first, order, state);
 }
 
+static inline void device_blocks_give(void *ctx, pfn_t first, uint64_t mask,
+                                      enum run_state state)
+{
+    (void)ctx;
+    for (uint64_t i = 0; i < 64; i++) {
+        if (!(mask & BIT64(i)))
+            continue;
+        uint8_t *owner = device_owner(pfn_add(first, i * BLOCK_FRAMES), BLOCK_FRAMES);
+
+        assert_int_equal(owner[0], FRAME_DRIVER);
+        memset(owner, FRAME_FREE, BLOCK_FRAMES);
+        device.guest.free += BLOCK_FRAMES;
+        device.guest.driver -= BLOCK_FRAMES;
+        machine->lent -= BLOCK_FRAMES;
+    }
+    pmm_give_blocks(machine->pmm, first, mask, state);
+}
+
+static inline uint64_t device_blocks_take_back(void *ctx, pfn_t first, uint64_t mask)
+{
+    uint64_t spare = reclaim_spare_for_balloon(&machine->mem) >> BLOCK_ORDER;
+    uint64_t taken = pmm_take_back(machine->pmm, first, mask, spare);
+
+    (void)ctx;
+    for (uint64_t i = 0; i < 64; i++) {
+        if (!(taken & BIT64(i)))
+            continue;
+        memset(device_owner(pfn_add(first, i * BLOCK_FRAMES), BLOCK_FRAMES), FRAME_DRIVER,
+               BLOCK_FRAMES);
+        device.guest.free -= BLOCK_FRAMES;
+        device.guest.driver += BLOCK_FRAMES;
+        machine->lent += BLOCK_FRAMES;
+    }
+    return taken;
+}
+
 static inline void *device_mem_alloc(void *ctx, size_t size_bytes)
 {
     (void)ctx;
@@ -152,6 +188,8 @@ static inline void device_attach(struct rig *rig, bool may_deflate)
     device.guest.resets_seen = device.v.model.resets;
     hal->hal.run_take = device_run_take;
     hal->hal.run_give = device_run_give;
+    hal->hal.blocks_give = device_blocks_give;
+    hal->hal.blocks_take_back = device_blocks_take_back;
     hal->hal.mem_alloc = device_mem_alloc;
     hal->hal.mem_free = device_mem_free;
     hal->hal.mem_stats = device_mem_stats;

@@ -17,6 +17,8 @@ struct rig {
     struct hal_model hal;
     struct guest_frames guest;
     struct balloon b;
+    struct balloon_batch batch;
+    struct balloon_report report;
 };
 
 static struct rig r;
@@ -40,21 +42,40 @@ static void stop(void)
     assert_int_equal(hal_model_end(&r.hal), 0);
 }
 
-/* One request with a host that acknowledges at once. False: nothing to do now. */
+/* One thing to do, with a host that acknowledges at once. False: nothing to do now. */
 static bool step(void)
 {
     struct balloon_plan plan = balloon_plan(&r.b, r.hal.now_ns);
 
-    if (plan.action == BALLOON_DEFLATE) {
-        assert_true(balloon_choose_deflate(&r.b, plan.frames) > 0);
-        balloon_deflated(&r.b);
+    switch (plan.action) {
+    case BALLOON_DEFLATE:
+        assert_true(balloon_choose_deflate(&r.b, &r.batch, plan.frames) > 0);
+        balloon_deflated(&r.b, &r.batch);
         return true;
-    }
-    if (plan.action != BALLOON_INFLATE ||
-        !balloon_choose_inflate(&r.b, plan.frames, r.hal.now_ns))
+    case BALLOON_TELL:
+        assert_int_equal(balloon_choose_owed(&r.b, &r.batch), BLOCK_FRAMES);
+        balloon_deflated(&r.b, &r.batch);
+        return true;
+    case BALLOON_RETURN:
+        return balloon_return_blocks(&r.b, plan.frames);
+    case BALLOON_CANCEL:
+        balloon_cancel_blocks(&r.b, plan.frames);
+        return true;
+    case BALLOON_RELEASE:
+        return balloon_release_blocks(&r.b, plan.frames);
+    case BALLOON_REPORT:
+        if (balloon_choose_report(&r.b, &r.report, 4, plan.frames)) {
+            balloon_reported(&r.b, &r.report);
+            return true;
+        } /* fall through */
+    case BALLOON_INFLATE:
+        if (!balloon_choose_inflate(&r.b, &r.batch, plan.frames, r.hal.now_ns))
+            return false;
+        balloon_inflated(&r.b, &r.batch);
+        return true;
+    default:
         return false;
-    balloon_inflated(&r.b);
-    return true;
+    }
 }
 
 static void go_to(uint64_t frames)
@@ -89,34 +110,32 @@ static void a_reserve_larger_than_ram_leaves_nothing(void **state)
     stop();
 }
 
-static void plans_are_at_most_one_request(void **state)
+static void a_request_is_a_block_or_256_frames(void **state)
 {
     (void)state;
     start(4096, 0);
-    balloon_set_target(&r.b, 3000);
+    balloon_set_target(&r.b, 1300);
     assert_int_equal(balloon_plan(&r.b, 0).action, BALLOON_INFLATE);
-    assert_int_equal(balloon_plan(&r.b, 0).frames, BALLOON_BATCH);
-    go_to(3000);
+    assert_int_equal(balloon_choose_inflate(&r.b, &r.batch, 1300, 0), BLOCK_FRAMES);
+    balloon_inflated(&r.b, &r.batch);
+    go_to(1300);
+    assert_int_equal(r.b.count.inflate_requests, 4); /* 512, 512, 256, 20 */
     balloon_set_target(&r.b, 0);
     assert_int_equal(balloon_plan(&r.b, 0).action, BALLOON_DEFLATE);
-    assert_int_equal(balloon_plan(&r.b, 0).frames, BALLOON_BATCH);
-    go_to(2999);
-    assert_int_equal(balloon_plan(&r.b, 0).action, BALLOON_IDLE);
+    go_to(0);
+    assert_int_equal(r.b.count.deflate_requests, 4);
     stop();
 }
 
-static void a_block_is_told_in_two_halves_and_given_back_whole(void **state)
+static void a_block_comes_and_goes_whole(void **state)
 {
     (void)state;
     start(4096, 0);
     go_to(1024);
-    assert_int_equal(r.b.held.whole, 2);
-    assert_int_equal(r.b.count.inflate_requests, 4);
+    assert_int_equal(r.b.held.blocks[PAGE_HELD], 2);
+    assert_int_equal(r.b.count.inflate_requests, 2);
     unsigned bytes = (unsigned)r.b.held.bytes;
     balloon_set_target(&r.b, 512);
-    assert_true(step());
-    /* The first half waits for the second, so that the allocator gets a block. */
-    assert_int_equal(r.guest.driver, 1024);
     assert_true(step());
     assert_int_equal(r.guest.driver, 512);
     assert_true(r.b.held.bytes <= bytes);
@@ -132,22 +151,8 @@ static void an_odd_target_leaves_later_blocks_whole(void **state)
     go_to(4097);
     /* Odd frames are in one block at each end, not smeared over all. */
     assert_true(r.b.held.in_parts <= 2);
-    assert_true(r.b.held.whole >= 6);
+    assert_true(r.b.held.blocks[PAGE_HELD] >= 6);
     go_to(0);
-    stop();
-}
-
-static void a_reversed_target_gives_the_untold_half_back(void **state)
-{
-    (void)state;
-    start(4096, 0);
-    balloon_set_target(&r.b, 512);
-    assert_true(step());
-    assert_int_equal(r.guest.driver, 512); /* 256 told, 256 taken */
-    balloon_set_target(&r.b, 256);
-    assert_false(step());
-    balloon_settle(&r.b);
-    assert_int_equal(r.guest.driver, 256);
     stop();
 }
 
@@ -161,15 +166,186 @@ static void touched_blocks_then_touched_frames_then_the_rest(void **state)
         r.guest.owner[i] = FRAME_FREE;
     r.guest.owner[3] = FRAME_FREE;
     r.guest.free += 513;
-    balloon_set_target(&r.b, 1024);
-    assert_int_equal(balloon_choose_inflate(&r.b, 256, 0), 256);
-    assert_int_equal(r.b.inflating.runs[0].first.n, 512);
-    balloon_inflated(&r.b);
-    assert_int_equal(balloon_choose_inflate(&r.b, 256, 0), 256);
-    balloon_inflated(&r.b);
-    balloon_choose_inflate(&r.b, 256, 0);
-    assert_int_equal(r.b.inflating.runs[0].first.n, 3);
-    balloon_inflated(&r.b);
+    balloon_set_target(&r.b, 1600);
+    assert_int_equal(balloon_choose_inflate(&r.b, &r.batch, 1600, 0), BLOCK_FRAMES);
+    assert_int_equal(r.batch.runs[0].first.n, 512);
+    assert_false(r.batch.is_absent);
+    balloon_inflated(&r.b, &r.batch);
+    /* A block is a request of its own. */
+    assert_int_equal(balloon_choose_inflate(&r.b, &r.batch, 1088, 0), 1);
+    assert_int_equal(r.batch.runs[0].first.n, 3);
+    balloon_inflated(&r.b, &r.batch);
+    assert_int_equal(balloon_choose_inflate(&r.b, &r.batch, 1087, 0), BLOCK_FRAMES);
+    assert_true(r.batch.is_absent);
+    balloon_inflated(&r.b, &r.batch);
+    assert_int_equal(r.b.count.take_failures, 0);
+    stop();
+}
+
+/* ---- early return, R-V-32 ---- */
+
+static void start_early(uint64_t frames)
+{
+    start(frames, 0);
+    r.b.early_return = true;
+    r.guest.may_owe = true;
+    go_to(frames / 2);
+}
+
+static void whole_blocks_are_the_guests_before_the_host_is_told(void **state)
+{
+    (void)state;
+    start_early(8192);
+    balloon_set_target(&r.b, 1000);
+    assert_true(step());
+    assert_int_equal(r.guest.free, 8192 - 1024);
+    assert_int_equal(balloon_size(&r.b), 4096);
+    assert_int_equal(balloon_owed(&r.b), 3072);
+    assert_int_equal(r.guest.accounted, 1024);
+    /* Frames in pieces are the guest's when the request is made. */
+    struct balloon_plan plan = balloon_plan(&r.b, 0);
+    assert_int_equal(plan.action, BALLOON_DEFLATE);
+    assert_int_equal(plan.frames, 24);
+    balloon_choose_deflate(&r.b, &r.batch, plan.frames);
+    assert_int_equal(r.guest.free, 8192 - 1000);
+    assert_int_equal(balloon_owed(&r.b), 3096);
+    balloon_deflated(&r.b, &r.batch);
+    assert_int_equal(balloon_owed(&r.b), 3072);
+    assert_int_equal(balloon_size(&r.b), 4072);
+    /* The host hears of a block at a time. */
+    for (unsigned i = 0; i < 6; i++) {
+        assert_int_equal(balloon_plan(&r.b, 0).action, BALLOON_TELL);
+        assert_true(step());
+    }
+    assert_int_equal(balloon_plan(&r.b, 0).action, BALLOON_IDLE);
+    assert_int_equal(balloon_size(&r.b), 1000);
+    stop();
+}
+
+static void a_reversed_target_takes_unused_blocks_back_and_tells_the_others(void **state)
+{
+    (void)state;
+    start_early(8192);
+    balloon_set_target(&r.b, 0);
+    while (balloon_plan(&r.b, 0).action == BALLOON_RETURN)
+        step();
+    assert_int_equal(balloon_owed(&r.b), 4096);
+    /* Block 0 is in use, block 1 was in use meanwhile, block 2 is being told. */
+    guest_use(&r.guest, 1024);
+    for (unsigned i = 512; i < 1024; i++)
+        r.guest.owner[i] = FRAME_FREE;
+    r.guest.free += 512;
+    balloon_set_target(&r.b, 4096);
+    struct balloon_plan plan = balloon_plan(&r.b, 0);
+    assert_int_equal(plan.action, BALLOON_CANCEL);
+    assert_int_equal(balloon_cancel_blocks(&r.b, plan.frames), 6 * BLOCK_FRAMES);
+    assert_int_equal(r.b.held.frames, 6 * BLOCK_FRAMES);
+    assert_int_equal(balloon_cancel_blocks(&r.b, plan.frames), 0);
+    assert_int_equal(balloon_plan(&r.b, 0).action, BALLOON_TELL);
+    balloon_choose_owed(&r.b, &r.batch);
+    balloon_deflated(&r.b, &r.batch);
+    balloon_choose_owed(&r.b, &r.batch);
+    /* Not before the last is acknowledged does anything go in. */
+    assert_int_equal(balloon_plan(&r.b, 0).action, BALLOON_BUSY);
+    balloon_deflated(&r.b, &r.batch);
+    assert_int_equal(balloon_plan(&r.b, 0).action, BALLOON_INFLATE);
+    go_to(4096);
+    assert_int_equal(r.b.count.cancelled, 6 * BLOCK_FRAMES);
+    stop();
+}
+
+static void what_is_owed_at_the_end_stays_the_guests(void **state)
+{
+    (void)state;
+    start_early(8192);
+    balloon_set_target(&r.b, 100);
+    while (balloon_plan(&r.b, 0).action == BALLOON_RETURN)
+        step();
+    balloon_choose_owed(&r.b, &r.batch);
+    balloon_drop_deflate(&r.b, &r.batch);
+    stop();
+}
+
+/* ---- report first ---- */
+
+static void start_reporting(uint64_t touched)
+{
+    start(8192, 0);
+    r.b.report_first = true;
+    guest_unuse(&r.guest, guest_use(&r.guest, touched));
+}
+
+static void all_reports_come_before_the_first_request(void **state)
+{
+    (void)state;
+    start_reporting(5 * BLOCK_FRAMES + 40);
+    balloon_set_target(&r.b, 7 * BLOCK_FRAMES + 100);
+    assert_true(step());
+    assert_int_equal(r.b.held.blocks[PAGE_ABSENT], 4);
+    assert_true(step());
+    assert_int_equal(r.b.held.blocks[PAGE_ABSENT], 5);
+    assert_int_equal(balloon_size(&r.b), 0);
+    assert_int_equal(balloon_in_flight(&r.b), 5 * BLOCK_FRAMES);
+    balloon_choose_inflate(&r.b, &r.batch, BLOCK_FRAMES, 0);
+    assert_true(r.batch.is_absent);
+    assert_int_equal(r.batch.runs[0].first.n, 0);
+    balloon_inflated(&r.b, &r.batch);
+    go_to(7 * BLOCK_FRAMES + 100);
+    assert_int_equal(r.b.count.reported, 5 * BLOCK_FRAMES);
+    assert_int_equal(r.b.held.blocks[PAGE_ABSENT], 0);
+    stop();
+}
+
+static void no_more_is_reported_than_is_wanted(void **state)
+{
+    (void)state;
+    start_reporting(6 * BLOCK_FRAMES);
+    balloon_set_target(&r.b, 2 * BLOCK_FRAMES + 511);
+    assert_int_equal(balloon_choose_report(&r.b, &r.report, BALLOON_REPORTS,
+                                           balloon_plan(&r.b, 0).frames),
+                     2 * BLOCK_FRAMES);
+    assert_int_equal(balloon_plan(&r.b, 0).action, BALLOON_INFLATE);
+    balloon_reported(&r.b, &r.report);
+    go_to(2 * BLOCK_FRAMES + 511);
+    stop();
+}
+
+static void absent_blocks_go_back_when_they_are_not_wanted(void **state)
+{
+    (void)state;
+    start_reporting(6 * BLOCK_FRAMES);
+    balloon_set_target(&r.b, 6 * BLOCK_FRAMES);
+    assert_true(step()); /* four are absent */
+    balloon_choose_report(&r.b, &r.report, 4, 2 * BLOCK_FRAMES);
+    balloon_set_target(&r.b, 3 * BLOCK_FRAMES + 1);
+    /* Two are with the host; of the four three are too many. */
+    struct balloon_plan plan = balloon_plan(&r.b, 0);
+    assert_int_equal(plan.action, BALLOON_RELEASE);
+    assert_int_equal(plan.frames, 3 * BLOCK_FRAMES);
+    assert_true(step());
+    assert_int_equal(r.guest.free, 8192 - 3 * BLOCK_FRAMES);
+    assert_false(r.guest.touched[0]); /* no backing any more */
+    balloon_set_target(&r.b, 0);
+    assert_true(step());
+    assert_int_equal(balloon_plan(&r.b, 0).action, BALLOON_BUSY);
+    balloon_reported(&r.b, &r.report);
+    go_to(0);
+    assert_int_equal(r.guest.free, 8192);
+    stop();
+}
+
+static void out_of_memory_takes_absent_blocks_first(void **state)
+{
+    (void)state;
+    start_reporting(6 * BLOCK_FRAMES);
+    balloon_set_target(&r.b, 6 * BLOCK_FRAMES);
+    assert_true(step());
+    assert_int_equal(balloon_oom_begin(&r.b, 700), 2 * BLOCK_FRAMES);
+    balloon_oom_end(&r.b, 700, r.hal.now_ns);
+    /* And while the guest is in need none of them goes in. */
+    assert_true(step());
+    assert_int_equal(balloon_plan(&r.b, r.hal.now_ns).action, BALLOON_WAIT);
+    assert_int_equal(r.guest.free, 8192);
     stop();
 }
 
@@ -296,6 +472,8 @@ static void a_random_walk_loses_no_frame(void **state)
     (void)state;
     random_seed();
     start(16384, 128);
+    r.b.early_return = r.guest.may_owe = rand() % 2;
+    r.b.report_first = rand() % 2;
     for (unsigned n = 0; n < 400; n++) {
         unsigned what = (unsigned)rand() % 8;
 
@@ -306,15 +484,15 @@ static void a_random_walk_loses_no_frame(void **state)
         else if (what == 6)
             guest_unuse(&r.guest, (uint64_t)rand() % 4000);
         else
-            balloon_oom_end(&r.b, balloon_oom_begin(&r.b), r.hal.now_ns);
+            balloon_oom_end(&r.b, balloon_oom_begin(&r.b, (uint64_t)rand() % 2000),
+                            r.hal.now_ns);
         for (int i = rand() % 70; i > 0 && step(); i--)
             ;
         if (rand() % 4 == 0)
-            balloon_settle(&r.b);
+            balloon_settle(&r.b); /* everything is acknowledged */
         r.hal.now_ns += (uint64_t)rand() % NS_PER_S;
         guest_check(&r.guest);
-        assert_int_equal(r.guest.driver,
-                         r.b.held.frames + r.b.fill.frames + r.b.giving.frames);
+        assert_int_equal(r.guest.driver, r.b.held.frames + balloon_in_flight(&r.b));
     }
     stop();
 }
@@ -324,11 +502,17 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_target_is_clamped_to_ram_less_the_reserve),
         cmocka_unit_test(a_reserve_larger_than_ram_leaves_nothing),
-        cmocka_unit_test(plans_are_at_most_one_request),
-        cmocka_unit_test(a_block_is_told_in_two_halves_and_given_back_whole),
+        cmocka_unit_test(a_request_is_a_block_or_256_frames),
+        cmocka_unit_test(a_block_comes_and_goes_whole),
         cmocka_unit_test(an_odd_target_leaves_later_blocks_whole),
-        cmocka_unit_test(a_reversed_target_gives_the_untold_half_back),
         cmocka_unit_test(touched_blocks_then_touched_frames_then_the_rest),
+        cmocka_unit_test(whole_blocks_are_the_guests_before_the_host_is_told),
+        cmocka_unit_test(a_reversed_target_takes_unused_blocks_back_and_tells_the_others),
+        cmocka_unit_test(what_is_owed_at_the_end_stays_the_guests),
+        cmocka_unit_test(all_reports_come_before_the_first_request),
+        cmocka_unit_test(no_more_is_reported_than_is_wanted),
+        cmocka_unit_test(absent_blocks_go_back_when_they_are_not_wanted),
+        cmocka_unit_test(out_of_memory_takes_absent_blocks_first),
         cmocka_unit_test(no_memory_for_the_set_is_a_shortage_and_no_leak),
         cmocka_unit_test(no_frames_at_any_call_is_a_shortage_and_no_leak),
         cmocka_unit_test(back_off_doubles_up_to_five_seconds),

@@ -75,7 +75,8 @@ static void oom_with_a_slow_host_takes_what_came_in_five_seconds(void **state)
         asked_ns = r.v.hal.now_ns;
         uint64_t begin = r.v.hal.now_ns, free = r.guest.free;
         uint64_t got = virtio_balloon_oom(r.vb, 8000);
-        assert_true(r.v.hal.now_ns - begin <= 5500 * NS_PER_MS);
+        /* The last request is a block, in two elements of 400 ms. */
+        assert_true(r.v.hal.now_ns - begin <= 6000 * NS_PER_MS);
         assert_true(got >= 5 * 256 && got <= 14 * 256);
         assert_int_equal(r.guest.free, free + got);
         assert_int_equal(balloon_rig_status(&r).silences, 0);
@@ -123,7 +124,7 @@ static void oom_while_the_host_sits_on_an_inflate_returns_no_frame_of_it(void **
     r.host.is_slow = true;
     balloon_rig_target(&r, 256);
     balloon_rig_run(&r, NS_PER_MS);
-    assert_true(r.host.has_kept[0]);
+    assert_true(r.host.kept_count[0]);
     uint64_t before = r.v.hal.now_ns;
     virtio_balloon_oom(r.vb, 1);
     assert_true(r.v.hal.now_ns - before <= 5100 * NS_PER_MS);
@@ -142,7 +143,7 @@ static void oom_while_a_deflate_is_open_gets_its_frames(void **state)
     r.host.is_slow = true;
     balloon_rig_target(&r, 0);
     balloon_rig_run(&r, NS_PER_MS);
-    assert_true(r.host.has_kept[1]);
+    assert_true(r.host.kept_count[1]);
     r.host.is_slow = false;
     balloon_rig_answer(&r); /* used, but the task has not looked yet */
     uint64_t free = r.guest.free;
@@ -183,7 +184,7 @@ static void oom_right_behind_an_answered_inflate_gets_its_frames(void **state)
     r.host.is_slow = true;
     balloon_rig_target(&r, 256);
     balloon_rig_run(&r, NS_PER_MS);
-    assert_true(r.host.has_kept[0]);
+    assert_true(r.host.kept_count[0]);
     r.host.is_slow = false;
     balloon_rig_answer(
         &r); /* used, but the task has not looked yet: nothing else is held */

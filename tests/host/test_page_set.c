@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The balloon's page set: halves and wholes, what it costs, no memory at the wrong moment, and a random
+/* The balloon's page set: parts, wholes and their kinds, what it costs, no memory at the wrong moment, and a random
  * walk against a plain array. */
 #include "drivers/balloon/page_set.h"
 
@@ -46,7 +46,7 @@ static void put(struct rig *r, uint64_t pfn, uint32_t frames)
     page_set_add(&r->set, run_at(pfn, frames));
 }
 
-static void a_block_enters_and_leaves_in_halves_without_a_map(void **state)
+static void a_block_enters_whole_and_leaves_in_parts_without_a_map(void **state)
 {
     struct rig r;
     struct page_run run;
@@ -55,21 +55,21 @@ static void a_block_enters_and_leaves_in_halves_without_a_map(void **state)
     rig_start(&r);
     assert_int_equal(page_set_reserve(&r.set, pfn_of(0x200), BLOCK_ORDER), 0);
     uint64_t before = r.set.bytes;
-    page_set_add(&r.set, run_at(0x200, 256));
-    assert_int_equal(r.set.whole, 0);
-    page_set_add(&r.set, run_at(0x300, 256));
-    assert_int_equal(r.set.whole, 1);
-    assert_int_equal(r.set.in_parts, 0);
-    assert_int_equal(r.set.bytes, before);
+    page_set_add(&r.set, run_at(0x200, BLOCK_FRAMES));
+    assert_int_equal(r.set.blocks[PAGE_HELD], 1);
     assert_true(page_set_take(&r.set, 256, &run));
     assert_int_equal(run.first.n, 0x200);
     assert_int_equal(run.frames, 256);
     assert_true(page_set_has(&r.set, pfn_of(0x300)));
     assert_false(page_set_has(&r.set, pfn_of(0x2FF)));
-    assert_true(page_set_take(&r.set, 256, &run));
+    assert_int_equal(r.set.blocks[PAGE_HELD], 0);
+    assert_true(page_set_take(&r.set, 300, &run));
     assert_int_equal(run.first.n, 0x300);
+    assert_int_equal(run.frames, 256);
     assert_false(page_set_take(&r.set, 256, &run));
     assert_int_equal(r.set.frames, 0);
+    assert_int_equal(r.set.in_parts, 0);
+    assert_int_equal(r.set.bytes, before);
     rig_stop(&r);
 }
 
@@ -81,31 +81,98 @@ static void frames_join_into_a_whole_block(void **state)
     rig_start(&r);
     for (uint64_t i = 0; i < BLOCK_FRAMES; i++)
         put(&r, 0x400 + (i * 37) % BLOCK_FRAMES, 1);
-    assert_int_equal(r.set.whole, 1);
+    assert_int_equal(r.set.blocks[PAGE_HELD], 1);
     assert_int_equal(r.set.in_parts, 0);
     assert_int_equal(r.set.frames, BLOCK_FRAMES);
     rig_stop(&r);
 }
 
-static void whole_blocks_leave_before_pieces(void **state)
+static void pieces_leave_before_a_whole_block_is_broken(void **state)
 {
     struct rig r;
     struct page_run run;
 
     (void)state;
     rig_start(&r);
-    put(&r, 0x10, 1); /* a lone run is the window */
-    put(&r, 0x12, 1); /* now both are in a map */
+    put(&r, 0x10, 1);
+    put(&r, 0x12, 1);
     put(&r, 0x1000, BLOCK_FRAMES);
     assert_int_equal(r.set.in_parts, 1);
+    assert_true(page_set_take(&r.set, 256, &run));
+    assert_int_equal(run.first.n, 0x10);
+    assert_int_equal(run.frames, 1);
+    assert_true(page_set_take(&r.set, 256, &run));
+    assert_int_equal(run.first.n, 0x12);
     assert_true(page_set_take(&r.set, 256, &run));
     assert_int_equal(run.first.n, 0x1000);
     assert_true(page_set_take(&r.set, 512, &run));
     assert_int_equal(run.first.n, 0x1100);
     assert_int_equal(run.frames, 256);
-    assert_true(page_set_take(&r.set, 512, &run));
-    assert_int_equal(run.first.n, 0x10);
-    assert_int_equal(run.frames, 1);
+    rig_stop(&r);
+}
+
+/* A frame comes back into a block whose rest is the window: both end up in its map. */
+static void a_window_and_a_frame_of_its_block_share_a_map(void **state)
+{
+    struct rig r;
+    struct page_run run;
+
+    (void)state;
+    rig_start(&r);
+    put(&r, 0x600, BLOCK_FRAMES);
+    assert_true(page_set_take(&r.set, 500, &run));
+    put(&r, 0x600, 1);
+    assert_int_equal(r.set.frames, 13);
+    assert_int_equal(r.set.in_parts, 1);
+    assert_true(page_set_has(&r.set, pfn_of(0x600)));
+    assert_false(page_set_has(&r.set, pfn_of(0x601)));
+    assert_true(page_set_has(&r.set, pfn_of(0x600 + 500)));
+    rig_stop(&r);
+}
+
+static void blocks_change_their_kind_64_at_a_time(void **state)
+{
+    struct page_blocks blocks;
+    struct page_run run;
+    struct rig r;
+
+    (void)state;
+    rig_start(&r);
+    for (uint64_t i = 0; i < 600; i++)
+        if (i % 3)
+            put(&r, i * BLOCK_FRAMES, BLOCK_FRAMES);
+    unsigned allocs = r.hal.allocs;
+    /* The first word: 1, 2, 4, 5, ... 62, of which two at most are asked for. */
+    assert_true(page_set_find_blocks(&r.set, PAGE_HELD, pfn_of(0), 2, &blocks));
+    assert_int_equal(blocks.first.n, BLOCK_FRAMES);
+    assert_int_equal(blocks.mask, 3);
+    page_set_move(&r.set, blocks, PAGE_HELD, PAGE_OWED);
+    assert_int_equal(r.set.frames, 398 * BLOCK_FRAMES);
+    assert_false(page_set_has(&r.set, blocks.first));
+    /* The owed ones are found from where the search begins. */
+    assert_true(
+        page_set_find_blocks(&r.set, PAGE_OWED, pfn_of(BLOCK_FRAMES + 1), 64, &blocks));
+    assert_int_equal(blocks.first.n, 2 * BLOCK_FRAMES);
+    assert_int_equal(blocks.mask, 1);
+    assert_false(
+        page_set_find_blocks(&r.set, PAGE_OWED, pfn_of(3 * BLOCK_FRAMES), 64, &blocks));
+    uint64_t moved = 0;
+    while (page_set_find_blocks(&r.set, PAGE_HELD, pfn_of(0), 64, &blocks)) {
+        page_set_move(&r.set, blocks, PAGE_HELD, PAGE_OWED);
+        moved++;
+    }
+    assert_int_equal(moved, 10); /* words of 600 blocks */
+    assert_int_equal(r.set.blocks[PAGE_OWED], 400);
+    assert_int_equal(r.set.frames, 0);
+    assert_false(page_set_take(&r.set, 1, &run));
+    assert_int_equal(r.hal.allocs, allocs);
+    page_set_trim(&r.set);
+    assert_int_equal(r.set.count, 2); /* they keep their chunks */
+    EXPECT_ASSERT(
+        page_set_move(&r.set, (struct page_blocks){pfn_of(0), 1}, PAGE_OWED, PAGE_NONE));
+    EXPECT_ASSERT(page_set_move(&r.set, (struct page_blocks){pfn_of(BLOCK_FRAMES), 1},
+                                PAGE_NONE, PAGE_ABSENT));
+    EXPECT_ASSERT(page_set_add(&r.set, run_at(BLOCK_FRAMES, 1)));
     rig_stop(&r);
 }
 
@@ -117,7 +184,7 @@ static void a_gib_of_wholes_costs_little_and_of_pieces_33_kib(void **state)
     rig_start(&r);
     for (uint64_t block = 0; block < 512; block++)
         put(&r, block * BLOCK_FRAMES, BLOCK_FRAMES);
-    assert_true(r.set.bytes - PAGE_SET_SPARES * 4096 <= 512);
+    assert_true(r.set.bytes <= 512);
     rig_stop(&r);
 
     rig_start(&r);
@@ -126,7 +193,7 @@ static void a_gib_of_wholes_costs_little_and_of_pieces_33_kib(void **state)
             put(&r, gib << 18 | (block * BLOCK_FRAMES + 3), 1);
             put(&r, gib << 18 | (block * BLOCK_FRAMES + 7), 1);
         }
-    assert_true(r.set.bytes - PAGE_SET_SPARES * 4096 <= 16 * 33 * KIB);
+    assert_true(r.set.bytes <= 16 * 33 * KIB);
     rig_stop(&r);
 }
 
@@ -160,14 +227,13 @@ static void adding_and_taking_never_allocate(void **state)
 
     (void)state;
     rig_start(&r);
-    /* A window elsewhere, and a block reserved: its halves need a spare map. */
+    /* A window elsewhere, and a block reserved. */
     put(&r, 0x2000, BLOCK_FRAMES);
     assert_true(page_set_take(&r.set, 100, &run));
     assert_int_equal(page_set_reserve(&r.set, pfn_of(0x80000), BLOCK_ORDER), 0);
     unsigned before = r.hal.allocs;
-    page_set_add(&r.set, run_at(0x80000, 256));
-    page_set_add(&r.set, run_at(0x80100, 256));
-    assert_int_equal(r.set.whole, 1);
+    page_set_add(&r.set, run_at(0x80000, BLOCK_FRAMES));
+    assert_int_equal(r.set.blocks[PAGE_HELD], 1);
     while (page_set_take(&r.set, 7, &run))
         ;
     assert_int_equal(r.hal.allocs, before);
@@ -204,7 +270,7 @@ static void trim_gives_memory_back(void **state)
         ;
     page_set_trim(&r.set);
     assert_int_equal(r.set.count, 0);
-    assert_true(r.set.bytes <= PAGE_SET_SPARES * 4096 + 128 * sizeof(void *));
+    assert_true(r.set.bytes <= 128 * sizeof(void *));
     rig_stop(&r);
 }
 
@@ -252,6 +318,29 @@ static void walk_take(struct walk *w)
     w->count -= run.frames;
 }
 
+/* Whole blocks out and, some of them, in again by their kind. */
+static void walk_move(struct walk *w)
+{
+    pfn_t from = pfn_of((uint64_t)rand() % WALK_FRAMES);
+    struct page_blocks blocks;
+
+    if (!page_set_find_blocks(&w->rig.set, PAGE_HELD, from, 1 + (uint64_t)rand() % 5,
+                              &blocks))
+        return;
+    page_set_move(&w->rig.set, blocks, PAGE_HELD, PAGE_ABSENT);
+    for (uint64_t i = 0; i < 16; i++) {
+        uint64_t first = blocks.first.n + i * BLOCK_FRAMES;
+        bool comes_back = rand() % 2;
+
+        if (!(blocks.mask & BIT64(i)))
+            continue;
+        page_set_move(&w->rig.set, (struct page_blocks){pfn_of(first), 1}, PAGE_ABSENT,
+                      comes_back ? PAGE_HELD : PAGE_NONE);
+        memset(&w->in[first], comes_back, BLOCK_FRAMES);
+        w->count -= comes_back ? 0 : BLOCK_FRAMES;
+    }
+}
+
 static void walk_add(struct walk *w)
 {
     uint64_t block = (uint64_t)rand() % 16, at = (uint64_t)rand() % WALK_FRAMES;
@@ -260,14 +349,9 @@ static void walk_add(struct walk *w)
         uint64_t first = block * BLOCK_FRAMES;
 
         assert_int_equal(page_set_reserve(&w->rig.set, pfn_of(first), BLOCK_ORDER), 0);
-        page_set_add(&w->rig.set, run_at(first, 256));
-        memset(&w->in[first], true, 256);
-        w->count += 256;
-        if (rand() % 2)
-            walk_take(w); /* as the out-of-memory path does between the halves */
-        page_set_add(&w->rig.set, run_at(first + 256, 256));
-        memset(&w->in[first + 256], true, 256);
-        w->count += 256;
+        page_set_add(&w->rig.set, run_at(first, BLOCK_FRAMES));
+        memset(&w->in[first], true, BLOCK_FRAMES);
+        w->count += BLOCK_FRAMES;
     } else if (!w->in[at]) {
         assert_int_equal(page_set_reserve(&w->rig.set, pfn_of(at), 0), 0);
         page_set_add(&w->rig.set, run_at(at, 1));
@@ -304,6 +388,8 @@ static void random_walk_agrees_with_an_array(void **state)
             walk_add(&w);
         else
             walk_take(&w);
+        if (n % 50 == 0)
+            walk_move(&w);
         if (n % 997 == 0)
             page_set_trim(&w.rig.set);
         if (n % 250 == 0)
@@ -316,9 +402,11 @@ static void random_walk_agrees_with_an_array(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_block_enters_and_leaves_in_halves_without_a_map),
+        cmocka_unit_test(a_block_enters_whole_and_leaves_in_parts_without_a_map),
         cmocka_unit_test(frames_join_into_a_whole_block),
-        cmocka_unit_test(whole_blocks_leave_before_pieces),
+        cmocka_unit_test(pieces_leave_before_a_whole_block_is_broken),
+        cmocka_unit_test(a_window_and_a_frame_of_its_block_share_a_map),
+        cmocka_unit_test(blocks_change_their_kind_64_at_a_time),
         cmocka_unit_test(a_gib_of_wholes_costs_little_and_of_pieces_33_kib),
         cmocka_unit_test(sparse_memory_up_to_16_tib_works),
         cmocka_unit_test(adding_and_taking_never_allocate),

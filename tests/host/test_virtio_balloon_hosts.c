@@ -125,7 +125,8 @@ static void unknown_and_contested_bits_are_never_accepted(void **state)
     assert_int_equal(r.v.model.accepted,
                      STATS | V1 | BIT64(VIRTIO_BALLOON_F_MUST_TELL_HOST) |
                          BIT64(VIRTIO_BALLOON_F_DEFLATE_ON_OOM) |
-                         BIT64(VIRTIO_F_INDIRECT_DESC) | BIT64(VIRTIO_F_EVENT_IDX));
+                         BIT64(VIRTIO_F_INDIRECT_DESC) | BIT64(VIRTIO_F_EVENT_IDX) |
+                         BIT64(VIRTIO_F_RING_PACKED) | BIT64(VIRTIO_F_IN_ORDER));
     balloon_rig_end(&r);
 }
 

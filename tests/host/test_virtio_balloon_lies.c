@@ -165,8 +165,8 @@ static void tell_lie(unsigned lie)
         virtio_model_jump(m, 0, 77);
         break;
     default:
-        virtio_model_push(m, 0, r.host.kept[0].head, 0);
-        virtio_model_push(m, 0, r.host.kept[0].head, 0);
+        virtio_model_push(m, 0, r.host.kept[0][0].head, 0);
+        virtio_model_push(m, 0, r.host.kept[0][0].head, 0);
         break;
     }
 }
@@ -213,12 +213,12 @@ static void wild_used_lengths_are_ignored(void **state)
     r.host.is_slow = true;
     balloon_rig_target(&r, 256);
     balloon_rig_run(&r, NS_PER_MS);
-    r.host.has_kept[0] = false;
+    r.host.kept_count[0] = 0;
     for (unsigned i = 0; i < 256; i++) {
         r.guest.host_has[i] = true;
         r.guest.told++;
     }
-    virtio_model_push(&r.v.model, 0, r.host.kept[0].head, UINT32_MAX);
+    virtio_model_push(&r.v.model, 0, r.host.kept[0][0].head, UINT32_MAX);
     r.host.is_slow = false;
     balloon_rig_settle(&r);
     assert_int_equal(r.host.actual, 256);

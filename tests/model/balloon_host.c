@@ -22,68 +22,131 @@ static void notice_reset(struct balloon_host *host, struct virtio_model *m)
     if (host->resets_seen == m->resets)
         return;
     host->resets_seen = m->resets;
-    host->has_kept[0] = host->has_kept[1] = false;
+    memset(host->kept_count, 0, sizeof(host->kept_count));
     host->has_stats = false;
     host->stats_answers = 0;
     host->is_hinting = false;
     memset(&m->config[HINT_REGISTER], 0, 4); /* D-Q-08 */
 }
 
+/* Where a page is in the guest's frames; false: nowhere. */
+static bool find_page(struct balloon_host *host, uint64_t pfn, uint64_t *at)
+{
+    *at = pfn - host->guest->base;
+    if (pfn >= host->guest->base && *at < host->guest->count)
+        return true;
+    host->strays++;
+    return false;
+}
+
 static void move_page(struct balloon_host *host, uint32_t pfn, bool in)
 {
     struct guest_frames *g = host->guest;
-    uint64_t at = pfn - g->base;
+    uint64_t at;
 
-    if (pfn < g->base || at >= g->count) {
-        host->strays++;
+    if (!find_page(host, pfn, &at))
         return;
-    }
+    /* A frame that is owed is told back before it may be told again: the order of R-V-32. */
     if (g->host_has[at] == in)
         complain(host, in ? "inflated twice" : "deflated what is not in");
     if (in && g->owner[at] != FRAME_DRIVER)
         complain(host, "inflated a frame that is not the driver's");
+    if (!in && g->host_has[at] && g->owner[at] != FRAME_DRIVER)
+        g->owed--;
     g->told += in ? 1 : (uint64_t)-1;
     g->host_has[at] = in;
 }
 
 static void do_pages(struct balloon_host *host, const struct virtio_chain *chain,
-                     unsigned which)
+                     enum host_kind kind)
 {
     uint32_t pfn, last = 0;
 
-    if (chain->n != 1 || chain->n_out != 1) {
-        complain(host, "a request is one readable piece");
-        return;
+    if (chain->n != chain->n_out || chain->n > (host->is_narrow ? 1 : 2))
+        complain(host, "a request is one or two readable pieces");
+    host->wide += chain->n > 1;
+    for (unsigned n = 0; n < chain->n; n++) {
+        uint32_t len = chain->segs[n].len;
+
+        if (len == 0 || len % 4 || len > 1024)
+            complain(host, "a piece has 1 to 256 PFNs");
+        for (uint32_t i = 0; i + 4 <= len; i += 4) {
+            memcpy(&pfn, (char *)chain->segs[n].ptr + i, 4);
+            host->descending += (n || i) && pfn <= last;
+            last = pfn;
+            move_page(host, pfn, kind == HOST_INFLATE);
+        }
+        host->pages[kind] += len / 4;
     }
-    uint32_t len = chain->segs[0].len;
-    if (len == 0 || len % 4 || len > 1024)
-        complain(host, "a request has 1 to 256 PFNs");
-    for (uint32_t i = 0; i + 4 <= len; i += 4) {
-        memcpy(&pfn, (char *)chain->segs[0].ptr + i, 4);
-        host->descending += i && pfn <= last;
-        last = pfn;
-        move_page(host, pfn, which == 0);
-    }
-    host->requests[which]++;
-    host->hal->now_ns += host->request_ns;
-    host->pages[which] += len / 4;
 }
 
-static void take_pages(struct balloon_host *host, struct virtio_model *m, unsigned which)
+/* A range is the driver's for as long as the report is open, and what is in the balloon is not reported. */
+static void do_report(struct balloon_host *host, const struct virtio_chain *chain)
 {
-    uint16_t index = host->queue_of[which];
+    struct guest_frames *g = host->guest;
+    uint64_t at;
+
+    if (chain->n_out != 0 || chain->n > 32)
+        complain(host, "a report is up to 32 writable pieces");
+    for (unsigned n = 0; n < chain->n; n++) {
+        uint64_t pfn = chain->segs[n].addr >> FRAME_SHIFT;
+
+        if (chain->segs[n].len != BLOCK_SIZE || chain->segs[n].addr % BLOCK_SIZE)
+            complain(host, "a reported range is a block");
+        for (unsigned i = 0; i < BLOCK_FRAMES; i++) {
+            if (!find_page(host, pfn + i, &at))
+                return;
+            if (g->owner[at] != FRAME_DRIVER || g->host_has[at])
+                complain(host, "reported a frame that is in the balloon or in use");
+        }
+        host->pages[HOST_REPORT] += BLOCK_FRAMES;
+    }
+    if (chain->n > host->longest_report)
+        host->longest_report = chain->n;
+}
+
+static void do_request(struct balloon_host *host, const struct virtio_chain *chain,
+                       enum host_kind kind)
+{
+    if (kind == HOST_REPORT)
+        do_report(host, chain);
+    else
+        do_pages(host, chain, kind);
+    host->requests[kind]++;
+    host->hal->now_ns += host->request_ns;
+}
+
+static const enum virtio_balloon_queue kind_queues[HOST_KINDS] = {
+    VIRTIO_BALLOON_INFLATE, VIRTIO_BALLOON_DEFLATE, VIRTIO_BALLOON_REPORT};
+
+/* Then nothing is answered before what came before it. */
+static bool is_in_order(const struct virtio_model *m)
+{
+    return (m->accepted & BIT64(VIRTIO_F_IN_ORDER)) != 0;
+}
+
+static void take_requests(struct balloon_host *host, struct virtio_model *m,
+                          enum host_kind kind)
+{
+    uint16_t index = host->queue_of[kind_queues[kind]];
     struct virtio_chain chain;
 
     while (virtio_model_pop(m, index, &chain)) {
-        if (host->has_kept[which])
-            complain(host, "two requests at once");
-        if (host->is_slow) {
-            host->kept[which] = chain;
-            host->has_kept[which] = true;
+        unsigned *count = &host->kept_count[kind];
+
+        if (kind != HOST_DEFLATE && host->guest->owed)
+            complain(host, "inflated or reported while frames are owed"); /* R-V-32 */
+        if (!host->is_slow && !(*count && is_in_order(m))) {
+            do_request(host, &chain, kind);
+            virtio_model_push(m, index, chain.head, 0);
             continue;
         }
-        do_pages(host, &chain, which);
-        virtio_model_push(m, index, chain.head, 0);
+        if (*count == (kind == HOST_REPORT ? 1 : HOST_KEPT))
+            complain(host, "too many requests at once");
+        else
+            host->kept[kind][(*count)++] = chain;
+        if (*count > host->most_kept)
+            host->most_kept = *count;
     }
 }
 
@@ -175,11 +238,13 @@ static void process(void *ctx, struct virtio_model *m, uint16_t index)
     struct balloon_host *host = ctx;
 
     notice_reset(host, m);
-    if (index == host->queue_of[VIRTIO_BALLOON_INFLATE])
-        take_pages(host, m, 0);
-    else if (index == host->queue_of[VIRTIO_BALLOON_DEFLATE])
-        take_pages(host, m, 1);
-    else if (index == host->queue_of[VIRTIO_BALLOON_STATS])
+    for (unsigned kind = 0; kind < HOST_KINDS; kind++) {
+        if (index == host->queue_of[kind_queues[kind]]) {
+            take_requests(host, m, kind);
+            return;
+        }
+    }
+    if (index == host->queue_of[VIRTIO_BALLOON_STATS])
         take_stats(host, m, index);
     else if (index == host->queue_of[VIRTIO_BALLOON_HINT])
         take_hints(host, m, index, host->is_hint_slow ? 0 : UINT32_MAX);
@@ -201,19 +266,20 @@ static void config_written(void *ctx, struct virtio_model *m, uint32_t offset,
     host->actual_writes++;
 }
 
-/* ---- the rig ---- */
-
-/* What the device may address: the driver's memory, and the guest's frames, which are not really there. */
-static void *rig_dma(void *ctx, uint64_t addr, uint64_t len)
+/* What the device reaches: the driver's memory, and in reports the guest's, of which there is none. */
+static void *reach(void *ctx, uint64_t addr, uint64_t len)
 {
-    static char nowhere;
-    struct balloon_rig *r = ctx;
-    uint64_t start = r->guest.base << FRAME_SHIFT, size = r->guest.count << FRAME_SHIFT;
+    static char nothing;
+    struct balloon_host *host = ctx;
+    uint64_t first = addr >> FRAME_SHIFT, past = (addr + len) >> FRAME_SHIFT;
+    const struct guest_frames *g = host->guest;
 
-    if (addr >= start && addr - start < size && len <= size - (addr - start))
-        return &nowhere;
-    return hal_model_dma(&r->v.hal, addr, len);
+    if (first >= g->base && past <= g->base + g->count)
+        return &nothing;
+    return hal_model_dma(host->hal, addr, len);
 }
+
+/* ---- the rig ---- */
 
 void balloon_rig_queues(struct balloon_rig *r,
                         const uint16_t number[VIRTIO_BALLOON_QUEUES])
@@ -252,13 +318,17 @@ void balloon_rig_init_on(struct balloon_rig *r, enum rig_kind kind, uint64_t fea
     r->host.guest = &r->guest;
     r->host.hal = &r->v.hal;
     r->host.request_ns = 300 * NS_PER_US;
-    r->v.model.dma = rig_dma;
-    r->v.model.dma_ctx = r;
     r->v.model.process = process;
     r->v.model.config_written = config_written;
     r->v.model.process_ctx = &r->host;
-    r->opts = (struct virtio_balloon_opts){
-        .accept_oom = true, .hint = true, .poll_interval_ns = 100 * NS_PER_MS};
+    r->v.model.dma = reach;
+    r->v.model.dma_ctx = &r->host;
+    r->opts = (struct virtio_balloon_opts){.accept_oom = true,
+                                           .hint = true,
+                                           .inflight = 1,
+                                           .wide = VIRTIO_BALLOON_WIDE_OFF,
+                                           .reset_limit = 3,
+                                           .poll_interval_ns = 100 * NS_PER_MS};
     r->irq_works = true;
     if (features & BIT64(VIRTIO_BALLOON_F_FREE_PAGE_HINT))
         number[VIRTIO_BALLOON_HINT] = next++;
@@ -275,6 +345,9 @@ int balloon_rig_attach(struct balloon_rig *r)
         return err;
     if (r->opts.vectors.is_msix)
         rig_enable_msix(&r->v);
+    r->guest.may_owe = r->opts.early_return &&
+                       !(r->v.model.offered & BIT64(VIRTIO_BALLOON_F_MUST_TELL_HOST));
+    r->host.is_narrow = r->opts.wide == VIRTIO_BALLOON_WIDE_OFF;
     r->v.dev.transport = NULL; /* the balloon brings its own struct virtio_device */
     return virtio_balloon_attach(r->v.ops, &r->v.hal.hal, &r->opts, &r->vb);
 }
@@ -351,16 +424,39 @@ void balloon_rig_target(struct balloon_rig *r, uint32_t pages)
     virtio_model_set_config(&r->v.model, 0, pages);
 }
 
+/* The n-th of the requests that it kept. */
+static void answer(struct balloon_rig *r, enum host_kind kind, unsigned n)
+{
+    struct balloon_host *host = &r->host;
+    struct virtio_chain chain = host->kept[kind][n];
+
+    host->kept_count[kind]--;
+    memmove(&host->kept[kind][n], &host->kept[kind][n + 1],
+            (host->kept_count[kind] - n) * sizeof(chain));
+    do_request(host, &chain, kind);
+    virtio_model_push(&r->v.model, host->queue_of[kind_queues[kind]], chain.head, 0);
+}
+
 void balloon_rig_answer(struct balloon_rig *r)
 {
-    for (unsigned which = 0; which < 2; which++) {
-        if (!r->host.has_kept[which])
+    /* Deflates first: what a driver owes is to be told before anything else. */
+    for (unsigned kind = HOST_KINDS; kind-- > 0;)
+        while (r->host.kept_count[kind])
+            answer(r, kind, 0);
+}
+
+bool balloon_rig_answer_any(struct balloon_rig *r, unsigned which)
+{
+    for (unsigned n = 0; n < HOST_KINDS; n++) {
+        unsigned kind = (which + n) % HOST_KINDS;
+        unsigned count = r->host.kept_count[kind];
+
+        if (!count)
             continue;
-        r->host.has_kept[which] = false;
-        do_pages(&r->host, &r->host.kept[which], which);
-        virtio_model_push(&r->v.model, r->host.queue_of[which], r->host.kept[which].head,
-                          0);
+        answer(r, kind, is_in_order(&r->v.model) ? 0 : which / HOST_KINDS % count);
+        return true;
     }
+    return false;
 }
 
 void balloon_rig_ask_hints(struct balloon_rig *r, uint32_t id)
@@ -417,6 +513,8 @@ void balloon_rig_check(struct balloon_rig *r)
     model_equal(r->host.strays, 0);
     model_equal(status.held_frames + status.in_flight_frames + status.hinted_frames,
                 r->guest.driver);
+    model_equal(status.size_pages,
+                status.held_frames + status.owed_frames + status.deflating_frames);
     /* A reset that the driver does not know of yet: the two sides may differ. */
     if (is_up && r->v.model.status != (r->v.model.is_legacy ? STATUS_LEGACY : STATUS_ALL))
         return;
@@ -427,7 +525,7 @@ void balloon_rig_check(struct balloon_rig *r)
         first = pfn_add(first, frames);
     }
     model_equal(seen, status.held_frames);
-    if (!status.is_moving && status.in_flight_frames == 0) {
+    if (!status.is_moving && status.in_flight_frames == 0 && status.owed_frames == 0) {
         model_equal(r->guest.told, status.size_pages);
         if (status.state != VIRTIO_BALLOON_RESTING) /* then nobody may write it */
             model_equal(r->host.actual, status.size_pages);
@@ -439,8 +537,8 @@ void balloon_rig_end(struct balloon_rig *r)
     if (r->vb) {
         balloon_rig_check(r);
         r->host.is_slow = false;
-        balloon_rig_answer(r);
         virtio_balloon_detach(r->vb);
+        balloon_rig_answer(r);
         balloon_rig_settle(r);
         balloon_rig_check(r);
         model_equal(balloon_rig_status(r).state, VIRTIO_BALLOON_OFF);

@@ -45,6 +45,8 @@ struct guest_frames {
         [GUEST_MAX_FRAMES]; /* inflated and not deflated: written by the host model */
     uint64_t free, driver, told;  /* how many of each */
     uint64_t takes, take_fail_at; /* the n-th run_take() fails, from 1; 0: none */
+    bool may_owe;  /* frames may be given back before the host was told, R-V-32 */
+    uint64_t owed; /* of these, how many there are now */
     int64_t accounted;
     const unsigned *resets; /* of the device: a reset ends what the host has */
     unsigned resets_seen;
@@ -68,19 +70,32 @@ void guest_check(const struct guest_frames *g);
 /* ---- the host ---- */
 
 #define HOST_STATS 32
+#define HOST_KEPT  32
+
+/* Requests by what they are. */
+enum host_kind {
+    HOST_INFLATE,
+    HOST_DEFLATE,
+    HOST_REPORT,
+    HOST_KINDS,
+};
 
 struct balloon_host {
     struct guest_frames *guest;
     struct hal_model *hal;
     uint64_t request_ns; /* what one request costs the guest inside the doorbell */
-    bool is_slow;        /* keeps inflate and deflate requests until host_answer() */
-    struct virtio_chain kept[2];
-    bool has_kept[2];
+    bool is_slow;        /* keeps requests and reports until balloon_rig_answer() */
+    bool is_narrow;      /* takes elements of one descriptor only, R-V-29 */
+    struct virtio_chain kept[HOST_KINDS][HOST_KEPT];
+    unsigned kept_count[HOST_KINDS];
+    unsigned most_kept;
     uint16_t queue_of[VIRTIO_BALLOON_QUEUES]; /* model queue index; NO_QUEUE: none */
     uint32_t actual;
     unsigned actual_writes;
-    unsigned requests[2]; /* inflate, deflate */
-    uint64_t pages[2];
+    unsigned requests[HOST_KINDS];
+    uint64_t pages[HOST_KINDS];
+    unsigned wide; /* requests of several descriptors */
+    unsigned longest_report;
     uint64_t descending; /* PFNs not above the one before, in one request */
     struct virtio_chain stats;
     bool has_stats;
@@ -137,8 +152,9 @@ void balloon_rig_run(struct balloon_rig *r, uint64_t for_ns);
 void balloon_rig_settle(struct balloon_rig *r);
 /* The host wants this many pages. */
 void balloon_rig_target(struct balloon_rig *r, uint32_t pages);
-/* A slow host answers what it kept. */
+/* A slow host answers what it kept, in the order of arrival / one of them, any that there is. */
 void balloon_rig_answer(struct balloon_rig *r);
+bool balloon_rig_answer_any(struct balloon_rig *r, unsigned which);
 /* The host asks for hints, as QEMU does: the register shows the id until the guest's start word came, then
  * 0; DONE is told by id 1. */
 void balloon_rig_ask_hints(struct balloon_rig *r, uint32_t id);

@@ -27,6 +27,13 @@ static bool is_run(const struct guest_frames *g, uint64_t at, uint64_t frames,
     return true;
 }
 
+static void take_run(struct guest_frames *g, uint64_t at, uint64_t frames)
+{
+    memset(&g->owner[at], FRAME_DRIVER, frames);
+    g->free -= frames;
+    g->driver += frames;
+}
+
 static int run_take(void *ctx, unsigned order, struct run_want want, pfn_t *out,
                     enum run_state *state)
 {
@@ -42,9 +49,7 @@ static int run_take(void *ctx, unsigned order, struct run_want want, pfn_t *out,
             continue;
         *state = g->touched[at] ? RUN_TOUCHED : RUN_UNTOUCHED;
         *out = pfn_of(g->base + at);
-        memset(&g->owner[at], FRAME_DRIVER, frames);
-        g->free -= frames;
-        g->driver += frames;
+        take_run(g, at, frames);
         return 0;
     }
     return -ENOMEM;
@@ -56,7 +61,7 @@ bool guest_notice_reset(struct guest_frames *g)
         return false;
     g->resets_seen = *g->resets;
     memset(g->host_has, 0, sizeof(g->host_has));
-    g->told = 0;
+    g->told = g->owed = 0;
     return true;
 }
 
@@ -74,13 +79,49 @@ static void run_give(void *ctx, pfn_t first, unsigned order, enum run_state stat
             continue;
         }
         /* R-V-31: strict order. */
-        if (g->host_has[at])
+        if (g->host_has[at] && !g->may_owe)
             complain(g, "given back before the host acknowledged");
+        g->owed += g->host_has[at];
         g->owner[at] = FRAME_FREE;
         g->touched[at] = state == RUN_TOUCHED;
         g->free++;
         g->driver--;
     }
+}
+
+static void blocks_give(void *ctx, pfn_t first, uint64_t mask, enum run_state state)
+{
+    for (; mask != 0; mask &= mask - 1) {
+        uint64_t block = (uint64_t)__builtin_ctzll(mask);
+
+        run_give(ctx, pfn_add(first, block * BLOCK_FRAMES), BLOCK_ORDER, state);
+    }
+}
+
+static uint64_t blocks_take_back(void *ctx, pfn_t first, uint64_t mask)
+{
+    struct guest_frames *g = guest_of_hal;
+    uint64_t taken = 0;
+
+    (void)ctx;
+    for (; mask != 0; mask &= mask - 1) {
+        uint64_t block = (uint64_t)__builtin_ctzll(mask);
+        uint64_t at = first.n + block * BLOCK_FRAMES - g->base;
+
+        if (++g->takes == g->take_fail_at || g->free < g->reserve + BLOCK_FRAMES ||
+            !is_run(g, at, BLOCK_FRAMES, false))
+            continue;
+        bool is_as_given = true;
+        for (uint64_t i = at; i < at + BLOCK_FRAMES; i++)
+            is_as_given = is_as_given && !g->touched[i];
+        if (!is_as_given)
+            continue;
+        for (uint64_t i = at; i < at + BLOCK_FRAMES; i++)
+            g->owed -= g->host_has[i]; /* in the balloon as before */
+        take_run(g, at, BLOCK_FRAMES);
+        taken |= UINT64_C(1) << block;
+    }
+    return taken;
 }
 
 static void account(void *ctx, int64_t delta_frames)
@@ -118,6 +159,8 @@ void guest_frames_init(struct guest_frames *g, struct hal_model *hal, uint64_t b
         .base = base, .count = count, .free = count, .reserve = reserve};
     hal->hal.run_take = run_take;
     hal->hal.run_give = run_give;
+    hal->hal.blocks_give = blocks_give;
+    hal->hal.blocks_take_back = blocks_take_back;
     hal->hal.account = account;
     hal->hal.mem_stats = mem_stats;
     guest_of_hal = g;
@@ -151,18 +194,19 @@ void guest_unuse(struct guest_frames *g, uint64_t count)
 
 void guest_check(const struct guest_frames *g)
 {
-    uint64_t free = 0, driver = 0, told = 0;
+    uint64_t free = 0, driver = 0, told = 0, owed = 0;
 
     for (uint64_t i = 0; i < g->count; i++) {
         free += g->owner[i] == FRAME_FREE;
         driver += g->owner[i] == FRAME_DRIVER;
         told += g->host_has[i];
-        if (g->host_has[i])
-            model_equal(g->owner[i], FRAME_DRIVER);
+        owed += g->host_has[i] && g->owner[i] != FRAME_DRIVER;
     }
     model_equal(g->free, free);
     model_equal(g->driver, driver);
     model_equal(g->told, told);
+    model_equal(g->owed, owed);
+    model_true(g->may_owe || !owed);
     if (g->misuse)
         model_fail(g->complaint, __LINE__);
 }

@@ -55,7 +55,7 @@ class GuestSpec:
     cpu: str = "max"
     smp: int = 1
     memory: int = GIB
-    ram: str = "private"  # private, or shared: a sparse file whose holes can be looked at
+    ram: str = "private"  # private; shared: a sparse file whose holes can be looked at; hugetlb
     balloon: str | None = None  # device with its options; None: what fits the machine; "": none
     disk: str = "virtio"  # EFI: virtio, ahci or usb
     config: str = ""
@@ -73,6 +73,8 @@ class GuestSpec:
 def command(spec, folder, ram_path=None):
     """QEMU's argument list. Sockets and the copy of the firmware's variables lie in `folder`."""
     backend = "memory-backend-ram,id=ram,reserve=off"
+    if spec.ram == "hugetlb":
+        backend = "memory-backend-memfd,id=ram,hugetlb=on,hugetlbsize=2M"
     if ram_path:
         backend = f"memory-backend-file,id=ram,share=on,mem-path={ram_path}"
     argv = [spec.qemu, "-accel", spec.accel, "-nodefaults", "-display", "none",

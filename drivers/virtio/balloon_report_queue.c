@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The reporting queue, virtio 1.3, 5.5.6.7: an element names ranges whose contents the host may drop
+ * (R-V-63). One element is open at a time; whose ranges it holds is known by its owner, who gets them back
+ * with the answer. Its length follows what the host is measured to do in the time one doorbell may take.
+ */
+#include "drivers/virtio/balloon_internal.h"
+
+#include "base/assert.h"
+#include "base/err.h"
+
+bool vb_may_report(const struct virtio_balloon *vb)
+{
+    /* R-V-57: a host that promised a filling may not drop anything. */
+    return vb->report.wait.vq &&
+           !virtio_has_feature(&vb->dev, VIRTIO_BALLOON_F_PAGE_POISON);
+}
+
+unsigned vb_report_room(const struct virtio_balloon *vb)
+{
+    uint64_t block_ns = vb->page_ns[VB_WORK_REPORT] * BLOCK_FRAMES;
+    uint64_t in_time = block_ns ? VB_DOORBELL_NS / block_ns : BALLOON_REPORTS;
+    uint64_t in_ring = min_u64(vq_size(vb->report.wait.vq), BALLOON_REPORTS);
+
+    return (unsigned)min_u64(max_u64(in_time, 1), in_ring);
+}
+
+void vb_report_send(struct virtio_balloon *vb, enum vb_report_owner owner)
+{
+    struct vb_report *report = &vb->report;
+    struct vq_seg segs[BALLOON_REPORTS];
+    unsigned count = report->ranges.count;
+
+    assert(!report->wait.open && count > 0);
+    for (unsigned i = 0; i < count; i++)
+        segs[i] = (struct vq_seg){.addr = pfn_to_paddr(report->ranges.blocks[i]),
+                                  .len = BLOCK_FRAMES << FRAME_SHIFT};
+    vb_quiet(vb, &report->wait);
+    report->owner = owner;
+    if (vq_add(report->wait.vq, segs, 0, count, report)) {
+        vb_fail(vb, "a report does not fit an empty queue");
+        return;
+    }
+    vb_wait_begin(vb, &report->wait);
+    report->sent_ns = vb->now_ns;
+    vb->count.reports++;
+    vb_ring(vb, &report->wait);
+}
+
+void vb_report_reap(struct virtio_balloon *vb)
+{
+    struct vb_report *report = &vb->report;
+    uint32_t written; /* R-H-05 */
+    void *token;
+
+    if (!report->wait.open)
+        return;
+    int err = vq_pop(report->wait.vq, &token, &written);
+    if (err == -EAGAIN)
+        return;
+    if (err) {
+        vb_fail(vb, "its reporting ring contradicts itself");
+        return;
+    }
+    vb_wait_heard(vb, &report->wait, true);
+    vb_note_cost(vb, VB_WORK_REPORT, vb->now_ns - report->sent_ns,
+                 (uint64_t)report->ranges.count << BLOCK_ORDER);
+    switch (report->owner) {
+    case VB_REPORT_INFLATE:
+        balloon_reported(&vb->core, &report->ranges);
+        break;
+    }
+}
+
+void vb_report_drop(struct virtio_balloon *vb, bool is_reset)
+{
+    struct vb_report *report = &vb->report;
+
+    if (report->wait.open && is_reset)
+        balloon_drop_report(&vb->core, &report->ranges);
+    report->ranges.count = 0;
+    report->wait.open = 0;
+}

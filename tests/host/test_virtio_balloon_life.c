@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The ends of a virtio balloon that are none: sleep and waking, removal without a word, and how often a
+ * device that breaks is started again. */
+#include "base/err.h"
+#include "tests/model/balloon_host.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct balloon_rig r;
+
+static void start(uint64_t features)
+{
+    balloon_rig_init(&r, BALLOON_FEATURES | features, 16384);
+    r.opts.inflight = 4;
+    r.opts.early_return = true;
+    assert_int_equal(balloon_rig_attach(&r), 0);
+    balloon_rig_settle(&r);
+}
+
+static void go_to(uint32_t pages)
+{
+    balloon_rig_target(&r, pages);
+    balloon_rig_settle(&r);
+    balloon_rig_check(&r);
+    assert_int_equal(r.host.actual, pages);
+}
+
+static enum virtio_balloon_state state_now(void)
+{
+    return balloon_rig_status(&r).state;
+}
+
+static void sleep_returns_everything_and_waking_meets_the_target_again(void **state)
+{
+    (void)state;
+    start(BIT64(VIRTIO_BALLOON_F_REPORTING));
+    go_to(5000);
+    uint64_t inflated = balloon_rig_status(&r).core.inflated;
+    virtio_balloon_quiesce(r.vb);
+    balloon_rig_settle(&r);
+    assert_int_equal(state_now(), VIRTIO_BALLOON_ASLEEP);
+    assert_int_equal(r.host.pages[HOST_DEFLATE], 5000); /* told, not just reset */
+    assert_int_equal(r.host.actual, 0);
+    assert_int_equal(r.guest.free, 16384);
+    assert_int_equal(r.v.model.status, 0);
+    /* Nothing wakes it but us. */
+    balloon_rig_run(&r, 100 * NS_PER_S);
+    assert_int_equal(state_now(), VIRTIO_BALLOON_ASLEEP);
+    assert_int_equal(r.v.model.status, 0);
+    virtio_balloon_resume(r.vb);
+    balloon_rig_settle(&r);
+    balloon_rig_check(&r);
+    assert_int_equal(state_now(), VIRTIO_BALLOON_LIVE);
+    assert_int_equal(r.host.actual, 5000);
+    assert_int_equal(balloon_rig_status(&r).core.inflated, inflated + 5000);
+    balloon_rig_end(&r);
+}
+
+static void sleep_in_the_middle_of_everything(void **state)
+{
+    (void)state;
+    random_seed();
+    for (unsigned n = 0; n < 60; n++) {
+        start(n & 1 ? BIT64(VIRTIO_BALLOON_F_REPORTING) : 0);
+        guest_unuse(&r.guest, guest_use(&r.guest, 10000));
+        r.host.is_slow = true;
+        balloon_rig_target(&r, (uint32_t)rand() % 16000);
+        for (int i = rand() % 12; i > 0; i--) {
+            balloon_rig_run(&r, 2 * NS_PER_MS);
+            balloon_rig_answer_any(&r, (unsigned)rand());
+        }
+        if (rand() % 2)
+            balloon_rig_target(&r, (uint32_t)rand() % 16000);
+        balloon_rig_run(&r, (uint64_t)rand() % (4 * NS_PER_MS));
+        virtio_balloon_quiesce(r.vb);
+        balloon_rig_answer(&r);
+        r.host.is_slow = false;
+        balloon_rig_settle(&r);
+        assert_int_equal(state_now(), VIRTIO_BALLOON_ASLEEP);
+        assert_int_equal(r.guest.free, 16384);
+        assert_int_equal(r.guest.owed, 0);
+        balloon_rig_check(&r);
+        virtio_balloon_resume(r.vb);
+        go_to(4242);
+        balloon_rig_end(&r);
+    }
+}
+
+static void a_sleeper_may_be_detached_or_destroyed(void **state)
+{
+    (void)state;
+    start(0);
+    go_to(1000);
+    virtio_balloon_quiesce(r.vb);
+    balloon_rig_settle(&r);
+    virtio_balloon_detach(r.vb);
+    assert_int_equal(state_now(), VIRTIO_BALLOON_OFF);
+    virtio_balloon_resume(r.vb); /* no effect */
+    balloon_rig_run(&r, NS_PER_S);
+    assert_int_equal(state_now(), VIRTIO_BALLOON_OFF);
+    balloon_rig_end(&r);
+
+    start(0);
+    virtio_balloon_quiesce(r.vb);
+    balloon_rig_settle(&r);
+    virtio_balloon_destroy(r.vb);
+    r.vb = NULL;
+    balloon_rig_end(&r);
+}
+
+/* Any touch of a register from here on is a bug. */
+static uint32_t no_read(void *ctx, uint32_t offset, unsigned width)
+{
+    (void)ctx;
+    (void)offset;
+    (void)width;
+    model_fail("a register of a device that is gone was read", __LINE__);
+}
+
+static void no_write(void *ctx, uint32_t offset, unsigned width, uint32_t value)
+{
+    (void)value;
+    no_read(ctx, offset, width);
+}
+
+static void no_status_set(void *ctx, uint8_t status)
+{
+    no_read(ctx, status, 1);
+}
+
+static void no_reset(void *ctx)
+{
+    no_read(ctx, 0, 1);
+}
+
+static void no_notify(void *ctx, uint16_t index)
+{
+    no_read(ctx, index, 2);
+}
+
+static uint8_t no_byte(void *ctx)
+{
+    return (uint8_t)no_read(ctx, 0, 1);
+}
+
+static void a_removed_device_is_not_touched_and_all_frames_return(void **state)
+{
+    (void)state;
+    random_seed();
+    for (unsigned n = 0; n < 40; n++) {
+        start(n & 1 ? BIT64(VIRTIO_BALLOON_F_REPORTING) : 0);
+        guest_unuse(&r.guest, guest_use(&r.guest, 10000));
+        balloon_rig_target(&r, (uint32_t)rand() % 16000);
+        r.host.is_slow = rand() % 2;
+        balloon_rig_run(&r, (uint64_t)rand() % (20 * NS_PER_MS));
+        balloon_rig_target(&r, (uint32_t)rand() % 16000);
+        balloon_rig_run(&r, (uint64_t)rand() % (2 * NS_PER_MS));
+
+        struct virtio_transport *t = &r.v.transport.transport, before = *t;
+        t->config_read = no_read;
+        t->config_write = no_write;
+        t->status_set = no_status_set;
+        t->status_get = t->isr_ack = no_byte;
+        t->reset = no_reset;
+        t->notify = no_notify;
+        virtio_balloon_remove(r.vb);
+        /* Behind our back the host has nothing any more. */
+        memset(r.guest.host_has, 0, sizeof(r.guest.host_has));
+        r.guest.told = r.guest.owed = 0;
+        assert_int_equal(r.guest.driver, 0);
+        assert_int_equal(state_now(), VIRTIO_BALLOON_OFF);
+        assert_false(virtio_balloon_isr(r.vb));
+        virtio_balloon_step(r.vb);
+        assert_int_equal(virtio_balloon_oom(r.vb, 100), 0);
+        virtio_balloon_memory_freed(r.vb);
+        virtio_balloon_destroy(r.vb);
+        r.vb = NULL;
+        *t = before;
+        r.guest.misuse = 0; /* frames came back before the host model heard of it */
+        balloon_rig_end(&r);
+    }
+}
+
+static unsigned starts_in(uint64_t for_ns)
+{
+    unsigned before = r.v.model.resets;
+
+    r.v.model.lies.ok_needs_reset = true;
+    virtio_model_need_reset(&r.v.model);
+    balloon_rig_run(&r, for_ns);
+    return r.v.model.resets - before;
+}
+
+static void the_limit_of_new_starts_can_be_set(void **state)
+{
+    (void)state;
+    for (unsigned limit = 1; limit <= 6; limit++) {
+        balloon_rig_init(&r, BALLOON_FEATURES, 4096);
+        r.opts.reset_limit = limit;
+        assert_int_equal(balloon_rig_attach(&r), 0);
+        balloon_rig_settle(&r);
+        starts_in(50 * NS_PER_S);
+        assert_int_equal(balloon_rig_status(&r).restart_failures, limit);
+        r.v.model.lies.ok_needs_reset = false;
+        balloon_rig_run(&r, 70 * NS_PER_S);
+        balloon_rig_end(&r);
+    }
+}
+
+static void without_a_limit_a_broken_device_starts_at_once(void **state)
+{
+    (void)state;
+    balloon_rig_init(&r, BALLOON_FEATURES, 4096);
+    r.opts.reset_limit = 0;
+    assert_int_equal(balloon_rig_attach(&r), 0);
+    go_to(1000);
+    for (unsigned i = 0; i < 200; i++) {
+        virtio_model_need_reset(&r.v.model);
+        balloon_rig_run(&r, 10 * NS_PER_MS);
+        assert_int_equal(state_now(), VIRTIO_BALLOON_LIVE);
+        assert_int_equal(r.host.actual, 1000);
+    }
+    assert_int_equal(balloon_rig_status(&r).broken, 200);
+    balloon_rig_end(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sleep_returns_everything_and_waking_meets_the_target_again),
+        cmocka_unit_test(sleep_in_the_middle_of_everything),
+        cmocka_unit_test(a_sleeper_may_be_detached_or_destroyed),
+        cmocka_unit_test(a_removed_device_is_not_touched_and_all_frames_return),
+        cmocka_unit_test(the_limit_of_new_starts_can_be_set),
+        cmocka_unit_test(without_a_limit_a_broken_device_starts_at_once),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
