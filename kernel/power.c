@@ -11,16 +11,12 @@
 #include "kernel/acpi.h"
 #include "kernel/event.h"
 #include "kernel/log.h"
+#include "kernel/pm1.h"
 #include "kernel/power_parse.h"
 #include "kernel/string.h"
 #include "kernel/x86/efi_reset.h"
 #include "kernel/x86/io.h"
 #include "kernel/x86/mmio.h"
-
-#define PM1_SCI_ENABLE  BIT32(0)
-#define PM1_SLEEP_TYPE  10 /* shift, three bits */
-#define PM1_SLEEP_MASK  (7u << PM1_SLEEP_TYPE)
-#define PM1_SLEEP_START BIT32(13)
 
 #define SLEEP_CONTROL_TYPE  2 /* shift, three bits */
 #define SLEEP_CONTROL_START BIT32(5)
@@ -40,30 +36,11 @@
 
 /* All written by power_init(); size_bytes 0: there is none. */
 static struct {
-    struct reg_io pm1a, pm1b, sleep_control, reset;
+    struct reg_io sleep_control, reset;
     uint8_t sleep_type[2];
+    bool can_pm1;
     uint8_t reset_value;
-    uint16_t smi_command;
-    uint8_t acpi_enable;
 } ways;
-
-static void open_reg(struct power_reg reg, uint16_t width, struct reg_io *out)
-{
-    int err;
-
-    if (reg.addr == 0)
-        return;
-    if (reg.is_port)
-        err =
-            machine_reg_space.port(machine_reg_space.ctx, (uint16_t)reg.addr, width, out);
-    else
-        err = machine_reg_space.map(machine_reg_space.ctx, reg.addr, width, out);
-    if (err) {
-        out->size_bytes = 0;
-        log_warn("power: register at 0x%llx cannot be reached: %s",
-                 (unsigned long long)reg.addr, err_name(err));
-    }
-}
 
 /* The DSDT is named by the FADT, not by the root table. NULL when it is not there or not sound. */
 static const uint8_t *map_dsdt(paddr_t addr, size_t *len)
@@ -89,19 +66,17 @@ void power_init(const struct boot_info *info)
     if (!fadt)
         return;
     power_parse_fadt(fadt, len, &tables);
-    open_reg(tables.reset, 1, &ways.reset);
+    power_reg_open(tables.reset, 1, &ways.reset);
     ways.reset_value = tables.reset_value;
+    pm1_init(&tables);
 
     const uint8_t *dsdt = map_dsdt(tables.dsdt, &len);
-    if (!dsdt || power_parse_s5(dsdt, len, ways.sleep_type)) {
+    if (!dsdt || power_parse_sleep(dsdt, len, "_S5_", ways.sleep_type)) {
         log_warn("power: no _S5_ in the DSDT, ACPI cannot switch off");
         return;
     }
-    open_reg(tables.pm1a_control, 2, &ways.pm1a);
-    open_reg(tables.pm1b_control, 2, &ways.pm1b);
-    open_reg(tables.sleep_control, 1, &ways.sleep_control);
-    ways.smi_command = tables.smi_command;
-    ways.acpi_enable = tables.acpi_enable;
+    ways.can_pm1 = pm1_is_there();
+    power_reg_open(tables.sleep_control, 1, &ways.sleep_control);
 }
 
 /* Time for the machine to react; works without a clock. */
@@ -116,28 +91,6 @@ static void disable_interrupts(void)
     __asm__ volatile("cli" ::: "memory");
 }
 
-/* Sleep requests are defined in ACPI mode only; firmware that is in legacy mode is asked to leave it. */
-static void enter_acpi_mode(void)
-{
-    if (ways.smi_command == 0 || ways.acpi_enable == 0 ||
-        (reg_read16(&ways.pm1a, 0) & PM1_SCI_ENABLE))
-        return;
-    io_out8(ways.smi_command, ways.acpi_enable);
-    for (unsigned i = 0; i < SETTLE_READS; i++) {
-        if (reg_read16(&ways.pm1a, 0) & PM1_SCI_ENABLE)
-            return;
-    }
-}
-
-static void pm1_sleep(const struct reg_io *reg, uint8_t type)
-{
-    uint32_t value = reg_read16(reg, 0) & ~(PM1_SLEEP_MASK | PM1_SLEEP_START);
-
-    value |= (uint32_t)type << PM1_SLEEP_TYPE;
-    reg_write16(reg, 0, value);
-    reg_write16(reg, 0, value | PM1_SLEEP_START);
-}
-
 static void acpi_off(void)
 {
     if (ways.sleep_control.size_bytes) {
@@ -146,11 +99,8 @@ static void acpi_off(void)
         reg_write8(&ways.sleep_control, 0, type | SLEEP_CONTROL_START);
         settle();
     }
-    if (ways.pm1a.size_bytes) {
-        enter_acpi_mode();
-        pm1_sleep(&ways.pm1a, ways.sleep_type[0]);
-        if (ways.pm1b.size_bytes)
-            pm1_sleep(&ways.pm1b, ways.sleep_type[1]);
+    if (ways.can_pm1) {
+        pm1_sleep(ways.sleep_type);
         settle();
     }
 }

@@ -8,15 +8,22 @@
 #include "base/bits.h"
 #include "base/err.h"
 
+#define FADT_FACS          36
 #define FADT_DSDT          40
 #define FADT_SMI_CMD       48
 #define FADT_ACPI_ENABLE   52
+#define FADT_PM1A_EVENT    56
+#define FADT_PM1B_EVENT    60
 #define FADT_PM1A_CNT      64
 #define FADT_PM1B_CNT      68
+#define FADT_PM1_EVT_LEN   88
 #define FADT_FLAGS         112
 #define FADT_RESET_REG     116
 #define FADT_RESET_VALUE   128
+#define FADT_X_FACS        132
 #define FADT_X_DSDT        140
+#define FADT_X_PM1A_EVENT  148
+#define FADT_X_PM1B_EVENT  160
 #define FADT_X_PM1A_CNT    172
 #define FADT_X_PM1B_CNT    184
 #define FADT_SLEEP_CONTROL 244
@@ -64,8 +71,7 @@ static struct power_reg gas(const uint8_t *table, size_t len, size_t at)
 }
 
 /* The extended field when it is set, else the 32-bit port of ACPI 1.0. */
-static struct power_reg control_reg(const uint8_t *fadt, size_t len, size_t ext,
-                                    size_t old)
+static struct power_reg fixed_reg(const uint8_t *fadt, size_t len, size_t ext, size_t old)
 {
     struct power_reg reg = gas(fadt, len, ext);
 
@@ -95,8 +101,14 @@ void power_parse_fadt(const uint8_t *fadt, size_t len, struct power_tables *out)
         out->sleep_control = gas(fadt, len, FADT_SLEEP_CONTROL);
         return;
     }
-    out->pm1a_control = control_reg(fadt, len, FADT_X_PM1A_CNT, FADT_PM1A_CNT);
-    out->pm1b_control = control_reg(fadt, len, FADT_X_PM1B_CNT, FADT_PM1B_CNT);
+    out->pm1a_control = fixed_reg(fadt, len, FADT_X_PM1A_CNT, FADT_PM1A_CNT);
+    out->pm1b_control = fixed_reg(fadt, len, FADT_X_PM1B_CNT, FADT_PM1B_CNT);
+    out->pm1a_event = fixed_reg(fadt, len, FADT_X_PM1A_EVENT, FADT_PM1A_EVENT);
+    out->pm1b_event = fixed_reg(fadt, len, FADT_X_PM1B_EVENT, FADT_PM1B_EVENT);
+    out->pm1_event_bytes = (uint8_t)field(fadt, len, FADT_PM1_EVT_LEN, 1);
+    out->facs = field(fadt, len, FADT_X_FACS, 8);
+    if (out->facs == 0)
+        out->facs = field(fadt, len, FADT_FACS, 4);
     if (smi_command <= UINT16_MAX) {
         out->smi_command = (uint16_t)smi_command;
         out->acpi_enable = (uint8_t)field(fadt, len, FADT_ACPI_ENABLE, 1);
@@ -148,10 +160,11 @@ static int parse_package(const uint8_t *aml, size_t len, size_t at, uint8_t slee
     return 0;
 }
 
-int power_parse_s5(const uint8_t *dsdt, size_t len, uint8_t sleep_type[2])
+int power_parse_sleep(const uint8_t *dsdt, size_t len, const char name[4],
+                      uint8_t sleep_type[2])
 {
     for (size_t at = 1; at + 4 <= len; at++) {
-        if (__builtin_memcmp(dsdt + at, "_S5_", 4) != 0)
+        if (__builtin_memcmp(dsdt + at, name, 4) != 0)
             continue;
         if (dsdt[at - 1] != AML_NAME && dsdt[at - 1] != AML_ROOT)
             continue;
@@ -159,4 +172,13 @@ int power_parse_s5(const uint8_t *dsdt, size_t len, uint8_t sleep_type[2])
             return 0;
     }
     return -EINVAL;
+}
+
+size_t power_facs_length(const uint8_t *facs)
+{
+    uint64_t len = field(facs, FACS_BYTES_LEAST, 4, 4);
+
+    if (__builtin_memcmp(facs, "FACS", 4) != 0 || len < FACS_BYTES_LEAST)
+        return 0;
+    return len < FACS_BYTES ? len : FACS_BYTES;
 }

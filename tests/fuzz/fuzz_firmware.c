@@ -118,7 +118,10 @@ static void fuzz_tables(const uint8_t *data, size_t size)
     must(madt.ioapic_count >= 1 && madt.ioapic_count <= MADT_IOAPIC_MAX);
     (void)mcfg_parse(data, size, &window);
     power_parse_fadt(data, size, &power);
-    (void)power_parse_s5(data, size, sleep_type);
+    (void)power_parse_sleep(data, size, "_S3_", sleep_type);
+    (void)power_parse_sleep(data, size, "_S5_", sleep_type);
+    if (size >= FACS_BYTES_LEAST)
+        must(power_facs_length(data) <= FACS_BYTES);
 }
 
 static void fuzz_symbols(const uint8_t *data, size_t size)

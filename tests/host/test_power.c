@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* kernel/power_parse.c: FADT fields by machine kind and table length, the package _S5_ in AML. */
+/* kernel/power_parse.c: FADT fields by machine kind and table length, the packages _S3_ and _S5_ in AML, the FACS. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -76,6 +76,53 @@ static void fields_at_the_very_end(void **state)
     assert_int_equal(tables.pm1a_control.addr, 0x604);
 }
 
+static void where_a_sleep_is_told(void **state)
+{
+    uint8_t fadt[276] = "FACP";
+    struct power_tables tables;
+
+    (void)state;
+    put32(fadt + 36, 0x7FE0000);
+    put32(fadt + 56, 0x600);
+    put32(fadt + 60, 0x700);
+    fadt[88] = 4;
+    power_parse_fadt(fadt, 116, &tables);
+    assert_int_equal(tables.facs, 0x7FE0000);
+    assert_int_equal(tables.pm1a_event.addr, 0x600);
+    assert_int_equal(tables.pm1b_event.addr, 0x700);
+    assert_int_equal(tables.pm1_event_bytes, 4);
+    put64(fadt + 132, 0x7FE1000); /* the extended fields win */
+    memcpy(fadt + 148, "\x01\x20\x00\x02\x00\x40", 6);
+    memcpy(fadt + 160, "\x01\x20\x00\x02\x00\x50", 6);
+    power_parse_fadt(fadt, sizeof(fadt), &tables);
+    assert_int_equal(tables.facs, 0x7FE1000);
+    assert_int_equal(tables.pm1a_event.addr, 0x4000);
+    assert_int_equal(tables.pm1b_event.addr, 0x5000);
+    put32(fadt + 112, 1u << 20); /* no fixed hardware, no S3 */
+    power_parse_fadt(fadt, sizeof(fadt), &tables);
+    assert_int_equal(tables.facs, 0);
+    assert_int_equal(tables.pm1a_event.addr, 0);
+}
+
+static size_t facs(const char *signature, uint32_t length)
+{
+    uint8_t bytes[FACS_BYTES_LEAST];
+
+    memcpy(bytes, signature, 4);
+    put32(bytes + 4, length);
+    return power_facs_length(bytes);
+}
+
+static void a_facs_and_none(void **state)
+{
+    (void)state;
+    assert_int_equal(facs("FACS", 64), 64);
+    assert_int_equal(facs("FACS", 16), 16);
+    assert_int_equal(facs("FACS", UINT32_MAX), FACS_BYTES); /* what we read of it */
+    assert_int_equal(facs("FACS", 15), 0);
+    assert_int_equal(facs("FACP", 64), 0);
+}
+
 static void a_microvm_has_a_sleep_register(void **state)
 {
     uint8_t fadt[276] = "FACP";
@@ -115,18 +162,19 @@ static void nonsense_counts_as_absent(void **state)
 }
 
 /* Parse an exact heap copy; returns SLP_TYPa * 16 + SLP_TYPb, or the error. */
-static int s5(const char *aml, size_t len)
+static int sleep_types(const char *name, const char *aml, size_t len)
 {
     uint8_t *copy = malloc(len ? len : 1), types[2] = {9, 9};
     int err;
 
     memcpy(copy, aml, len);
-    err = power_parse_s5(copy, len, types);
+    err = power_parse_sleep(copy, len, name, types);
     free(copy);
     return err ? err : types[0] * 16 + types[1];
 }
 
-#define S5(aml) s5(aml, sizeof(aml) - 1)
+#define S5(aml) sleep_types("_S5_", aml, sizeof(aml) - 1)
+#define S3(aml) sleep_types("_S3_", aml, sizeof(aml) - 1)
 
 static void the_package_in_its_forms(void **state)
 {
@@ -139,6 +187,17 @@ static void the_package_in_its_forms(void **state)
     assert_int_equal(S5("\x08_S5_\x12\x04\x01\x0a\x05"), 0x55); /* one element */
     /* A mention that is no package comes first. */
     assert_int_equal(S5("\x08_S5_\x70\x08_S5_\x12\x06\x02\x0a\x03\x0a\x04"), 0x34);
+}
+
+static void each_sleep_has_its_own(void **state)
+{
+    static const char both[] = "\x08_S3_\x12\x06\x04\x01\x01\x00\x00"
+                               "\x08_S5_\x12\x06\x04\x00\x00\x00\x00";
+
+    (void)state;
+    assert_int_equal(S3(both), 0x11); /* as QEMU has it */
+    assert_int_equal(S5(both), 0);
+    assert_int_equal(S3("\x08_S5_\x12\x06\x04\x00\x00\x00\x00"), -EINVAL);
 }
 
 static void no_package(void **state)
@@ -161,7 +220,7 @@ static void cut_anywhere(void **state)
 
     (void)state;
     for (size_t len = 0; len <= 12; len++)
-        assert_int_equal(s5(aml, len), len < 12 ? -EINVAL : 0x55);
+        assert_int_equal(sleep_types("_S5_", aml, len), len < 12 ? -EINVAL : 0x55);
 }
 
 int main(void)
@@ -169,9 +228,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_pc_has_control_ports),
         cmocka_unit_test(fields_at_the_very_end),
+        cmocka_unit_test(where_a_sleep_is_told),
+        cmocka_unit_test(a_facs_and_none),
         cmocka_unit_test(a_microvm_has_a_sleep_register),
         cmocka_unit_test(nonsense_counts_as_absent),
         cmocka_unit_test(the_package_in_its_forms),
+        cmocka_unit_test(each_sleep_has_its_own),
         cmocka_unit_test(no_package),
         cmocka_unit_test(cut_anywhere),
     };
