@@ -7,15 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COMMAND        0x04u
-#define BAR0           0x10u
-#define BAR_END        0x28u
-#define INTERRUPT_LINE 0x3Cu
-#define CMD_IO         1u
-#define CMD_MEMORY     2u
-#define ECAM_BYTES     (UINT64_C(256) << 20)
-#define PORT_FIRST     0xCF8
-#define PORT_DATA      4u
+#define COMMAND    0x04u
+#define HEADER     0x0Eu
+#define BAR0       0x10u
+#define BAR_END    0x28u
+#define BAR_END_1  0x18u /* of a bridge */
+#define SECONDARY  0x19u
+#define CMD_IO     1u
+#define CMD_MEMORY 2u
+#define ECAM_BYTES (UINT64_C(256) << 20)
+#define PORT_FIRST 0xCF8
+#define PORT_DATA  4u
 
 /* One mapped window: either a piece of ECAM or a piece of a BAR. */
 struct window {
@@ -57,9 +59,27 @@ void pci_model_identity(struct pci_model_fn *fn, uint16_t vendor, uint16_t devic
 
 /* ---- configuration space ---- */
 
+static bool is_bridge(const struct pci_model_fn *fn)
+{
+    return (fn->cfg[HEADER] & 0x7F) == 1;
+}
+
+static bool is_reached(const struct pci_model *m, unsigned bus)
+{
+    if (bus == 0 || !m->needs_bridges)
+        return true;
+    for (unsigned i = 0; i < m->count; i++)
+        if (is_bridge(m->fns[i]) && m->fns[i]->cfg[SECONDARY] == bus &&
+            m->fns[i]->bus < bus && is_reached(m, m->fns[i]->bus))
+            return true;
+    return false;
+}
+
 static struct pci_model_fn *find(struct pci_model *m, unsigned bus, unsigned slot,
                                  unsigned fn)
 {
+    if (!is_reached(m, bus))
+        return NULL;
     for (unsigned i = 0; i < m->count; i++)
         if (m->fns[i]->bus == bus && m->fns[i]->slot == slot && m->fns[i]->fn == fn)
             return m->fns[i]->is_absent ? NULL : m->fns[i];
@@ -103,20 +123,26 @@ static void bar_cfg_write(struct pci_model *m, struct pci_model_fn *fn, unsigned
     pci_model_set(fn, BAR0 + 4 * bar, 4, value | flags);
 }
 
+/* Of the header: cache line, latency, interrupt line; all that a bridge has behind its BARs. */
+static bool is_writable(const struct pci_model_fn *fn, unsigned offset)
+{
+    return offset >= 0x40 || offset == 0x0C || offset == 0x0D || offset == 0x3C ||
+           (is_bridge(fn) && offset >= BAR_END_1 && offset != 0x1E);
+}
+
 static void cfg_write(struct pci_model *m, struct pci_model_fn *fn, unsigned offset,
                       unsigned width, uint32_t value)
 {
     if (!fn || offset + width > sizeof(fn->cfg))
         return;
-    if (offset >= BAR0 && offset < BAR_END) {
+    if (offset >= BAR0 && offset < (is_bridge(fn) ? BAR_END_1 : BAR_END)) {
         if (width == 4 && offset % 4 == 0)
             bar_cfg_write(m, fn, (offset - BAR0) / 4, value);
     } else if (offset == COMMAND && width == 2) {
         pci_model_set(fn, COMMAND, 2, value & 0x0407);
-    } else if (offset == INTERRUPT_LINE && width == 1) {
-        pci_model_set(fn, INTERRUPT_LINE, 1, value);
-    } else if (offset >= 0x40) {
-        if (!fn->cfg_write || !fn->cfg_write(fn->ctx, offset, width, value))
+    } else if (is_writable(fn, offset)) {
+        if (offset < 0x40 || !fn->cfg_write ||
+            !fn->cfg_write(fn->ctx, offset, width, value))
             pci_model_set(fn, offset, width, value);
     }
 }

@@ -38,6 +38,8 @@ struct pci_model {
     struct pci_model_fn *fns[PCI_MODEL_FUNCTIONS];
     unsigned count;
     bool has_ecam, has_ports;
+    bool
+        needs_bridges; /* functions of other buses than 0 answer only behind a bridge that leads there */
     uint32_t port_address;
     /* Ports other than those of configuration space. NULL: there are none. */
     int (*other_ports)(void *ctx, uint16_t first, uint16_t count, struct reg_io *out);
