@@ -161,3 +161,11 @@ void clock_init(void)
     clock.mult = clock_mult_of(khz);
     log_info("clock: TSC at %llu kHz, calibrated by %s", (unsigned long long)khz, name);
 }
+
+void clock_resume(uint64_t tsc)
+{
+    uint64_t now = cpu_rdtsc();
+
+    if (now < tsc)
+        clock.base_tsc -= tsc - now;
+}

@@ -15,3 +15,7 @@ uint64_t clock_ns_of(uint64_t tsc);
 
 uint64_t clock_tsc_khz(void);
 const char *clock_source(void);
+
+/* After a sleep that began when the TSC was `tsc`: where it was set back meanwhile, time goes on from there;
+ * where it went on, the sleep counts. Interrupts off. */
+void clock_resume(uint64_t tsc);

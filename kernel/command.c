@@ -11,6 +11,7 @@
 #include "kernel/log.h"
 #include "kernel/power.h"
 #include "kernel/string.h"
+#include "kernel/suspend.h"
 #include "kernel/task.h"
 
 #include "base/bits.h"
@@ -69,6 +70,7 @@ static const struct command commands[] = {
     {"stop", "end the app that runs", false, command_stop},
     {"balloon", "map|detach|attach", true, balloon},
     {"reboot", "[acpi|efi|keyboard|port|fault]: start again", false, reboot},
+    {"suspend", "to RAM, until the host wakes this machine", true, command_suspend},
     {"poweroff", "[acpi|efi|...]: switch off", false, poweroff},
     {"crash", "KIND: for tests; without KIND, the list", true, command_crash},
 };
@@ -192,9 +194,14 @@ static bool script_runs(void)
     return *command.script && !command.script_waits;
 }
 
+static bool job_runs(void)
+{
+    return command_mem_is_busy() || suspend_is_busy();
+}
+
 static bool is_busy(void)
 {
-    return command.queued > 0 || script_runs() || command_mem_is_busy();
+    return command.queued > 0 || script_runs() || job_runs();
 }
 
 static void on_app_input(const char *line)
@@ -259,7 +266,7 @@ static bool run_queued(void)
 static void run(void *ctx)
 {
     (void)ctx;
-    if (!command_mem_is_busy() && (run_script() || run_queued()))
+    if (!job_runs() && (run_script() || run_queued()))
         task_wake(&command.task);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Commands: lines in, `@` lines out. A command is a row of a table; it answers at once or starts a job
- * (fill, free) and answers when that ends. Commands that change memory wait for a running job; the
+ * (fill, free, suspend) and answers when that ends. Commands that change memory wait for a running job; the
  * others run at once. An app is no job: commands go on while it runs, but the setting `run` waits for the
  * end of what it ran. A line that begins with `<` is input for the app. Task level.
  */

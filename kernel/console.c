@@ -25,6 +25,11 @@ void console_init(void)
     console.debugcon = io_in8(DEBUGCON) == DEBUGCON;
 }
 
+void console_resume(void)
+{
+    console.serial = console.serial && uart_init();
+}
+
 void console_select(bool serial, bool debugcon)
 {
     console.serial = console.serial && serial;

@@ -29,5 +29,9 @@ void console_add_output(console_output_fn *fn);
 typedef void console_line_fn(char *line);
 void console_start_input(console_line_fn *on_line);
 
+/* After a sleep the port has not survived: set it up again, for output and for input. */
+void console_resume(void);
+void console_resume_input(void);
+
 /* "irq" or "poll": how input arrives. */
 const char *console_input_mode(void);

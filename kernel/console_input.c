@@ -115,3 +115,10 @@ void console_start_input(console_line_fn *on_line)
         uart_enable_irq();
     task_wake(&input.task);
 }
+
+void console_resume_input(void)
+{
+    if (!input.is_polled)
+        uart_enable_irq();
+    task_wake(&input.task);
+}

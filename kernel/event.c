@@ -47,7 +47,7 @@ static void write_first(void)
     console_write(line, line_ring_take(&event.ring, line, sizeof(line)));
 }
 
-static void write_all(void)
+void event_flush(void)
 {
     while (!line_ring_is_empty(&event.ring))
         write_first();
@@ -81,7 +81,7 @@ void event_emit(const char *fmt, ...)
         return;
     }
     if (!line_ring_put(&event.ring, line, len, 0)) {
-        write_all();
+        event_flush();
         line_ring_put(&event.ring, line, len, 0);
     }
     task_wake(&event.task);
@@ -120,5 +120,5 @@ void event_start(void)
 void event_stop(void)
 {
     event.is_queued = false;
-    write_all();
+    event_flush();
 }

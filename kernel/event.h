@@ -26,5 +26,8 @@ uint64_t event_dropped(void);
 /* From here on lines wait; before, each is written at once. Boot context. */
 void event_start(void);
 
+/* Write what waits. Task level. */
+void event_flush(void);
+
 /* Write what waits, and from here on each line at once: last words, the way out. Any context. */
 void event_stop(void);

@@ -205,3 +205,13 @@ void framebuffer_draw_at_once(void)
 {
     screen.is_deferred = false;
 }
+
+void framebuffer_lose(void)
+{
+    if (!screen.is_used)
+        return;
+    screen.is_used = false;
+    screen.pixels = NULL;
+    timer_set(&draw_timer, TIMER_NEVER);
+    log_info("framebuffer: its mode was lost in the sleep, not used any more");
+}

@@ -25,5 +25,8 @@ void framebuffer_resume(void);
 /* Leave the drawing to a task from now on. Boot context, after task and timer set-up. */
 void framebuffer_start(void);
 
+/* The mode was lost in a sleep: nothing is drawn any more. */
+void framebuffer_lose(void);
+
 /* From the next line on draw at once again: last words. Any context but NMI. */
 void framebuffer_draw_at_once(void);

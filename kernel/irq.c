@@ -30,6 +30,7 @@
 /* One vector: a GSI, or a message. */
 struct line {
     bool is_used, is_masked, is_message;
+    struct irq_wiring wiring; /* of a GSI */
     uint32_t gsi;
     uint32_t unclaimed; /* in a row */
 };
@@ -160,28 +161,34 @@ static struct handler *free_handler(void)
     return NULL;
 }
 
+static int route(unsigned index, const struct line *line)
+{
+    return ioapic_route(line->gsi, (struct ioapic_route){
+                                       .vector = (uint8_t)(VECTOR_DEVICE + index),
+                                       .level = !line->wiring.is_edge,
+                                       .active_low = line->wiring.is_active_low,
+                                       .lapic_id = lapic_id(),
+                                   });
+}
+
 int irq_attach_wired(uint32_t gsi, struct irq_wiring wiring, irq_fn *fn, void *ctx)
 {
     struct handler *handler = free_handler();
-    unsigned line = line_for(gsi);
+    unsigned index = line_for(gsi);
 
     if (irq_is_polled())
         return -ENOTSUP;
-    if (!handler || line == VECTOR_DEVICES)
+    if (!handler || index == VECTOR_DEVICES)
         return -ENOSPC;
 
+    const struct line line = {.is_used = true, .gsi = gsi, .wiring = wiring};
     uint64_t flags = cpu_irq_save();
-    *handler = (struct handler){.fn = fn, .ctx = ctx, .line = line};
-    int err = ioapic_route(gsi, (struct ioapic_route){
-                                    .vector = (uint8_t)(VECTOR_DEVICE + line),
-                                    .level = !wiring.is_edge,
-                                    .active_low = wiring.is_active_low,
-                                    .lapic_id = lapic_id(),
-                                });
+    *handler = (struct handler){.fn = fn, .ctx = ctx, .line = index};
+    int err = route(index, &line);
     if (err)
         handler->fn = NULL;
     else
-        irq.lines[line] = (struct line){.is_used = true, .gsi = gsi};
+        irq.lines[index] = line;
     cpu_irq_restore(flags);
     return err;
 }
@@ -264,4 +271,15 @@ void irq_detach(uint32_t gsi, irq_fn *fn, void *ctx)
         irq.lines[line].is_used = false;
     }
     cpu_irq_restore(flags);
+}
+
+void irq_resume(void)
+{
+    pic_mask_all();
+    lapic_setup();
+    ioapic_mask_all();
+    for (unsigned i = 0; i < VECTOR_DEVICES; i++) {
+        if (irq.lines[i].is_used && !irq.lines[i].is_masked && !irq.lines[i].is_message)
+            route(i, &irq.lines[i]);
+    }
 }

@@ -46,6 +46,10 @@ void irq_message_close(const struct irq_message *message);
 bool irq_is_polled(void);
 bool irq_has_messages(void);
 
+/* After a sleep that the chips have not survived: set them up again, with the lines in use routed as before.
+ * Interrupts off. */
+void irq_resume(void);
+
 /* Counters since boot. A level line that nobody claims many times in a row is masked: its device is
  * noticed as silent and polled. */
 struct irq_stats {

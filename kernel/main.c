@@ -17,6 +17,7 @@
 #include "kernel/power.h"
 #include "kernel/sample.h"
 #include "kernel/suites.h"
+#include "kernel/suspend.h"
 #include "kernel/task.h"
 #include "kernel/timer.h"
 #include "kernel/x86/cpu.h"
@@ -104,6 +105,7 @@ static _Noreturn void run(void)
     hal_init(memory_pmm(), memory_heap());
     app_init();      /* the app level, and its memory */
     drivers_start(); /* buses, balloon */
+    suspend_init();  /* can this machine sleep? */
     suites_run();    /* the test image ends here */
     event_start();   /* events wait for their turn from now on */
     sample_start();  /* the setting `sample` */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * RAM at boot: which ranges are ours, the frames that page tables and stacks get before there is an
- * allocator (down from the top of the largest usable range below 4 GiB), and the allocator itself.
+ * allocator (down from the top of the largest usable range below 4 GiB), the one kept for waking from a
+ * sleep, and the allocator itself.
  */
 #include "kernel/memory.h"
 #include "kernel/boot_check.h"
@@ -15,6 +16,7 @@
 #include "base/err.h"
 
 #define EARLY_END       (4 * GIB) /* what the front end's tables map */
+#define LOW_END         (1 * MIB) /* what real mode reaches */
 #define RESERVE_MAX     (4 * MIB)
 #define RESERVE_DIVISOR 8
 #define WHY_BYTES       160
@@ -31,6 +33,7 @@ static struct {
     struct region image;
     struct region early; /* taken from the top of a range: [start, end) */
     paddr_t early_floor;
+    struct region low; /* memory_low_page(); empty: none */
     struct pmm *pmm;
     struct heap heap;
     paddr_t tables[TABLES_KEPT]; /* frames for page tables */
@@ -54,7 +57,12 @@ uint64_t memory_total_bytes(void)
 
 uint64_t memory_early_bytes(void)
 {
-    return memory.early.end - memory.early.start;
+    return memory.early.end - memory.early.start + memory.low.end - memory.low.start;
+}
+
+paddr_t memory_low_page(void)
+{
+    return memory.low.start;
 }
 
 static bool is_in(const struct region *it, paddr_t start, uint64_t size_bytes)
@@ -68,9 +76,10 @@ bool memory_is_ram(paddr_t start, uint64_t size_bytes)
         if (is_in(&memory.ram.items[i], start, size_bytes))
             return true;
     }
-    /* These two were cut out of the set. */
+    /* These were cut out of the set. */
     return is_in(&memory.image, start, size_bytes) ||
-           is_in(&memory.early, start, size_bytes);
+           is_in(&memory.early, start, size_bytes) ||
+           is_in(&memory.low, start, size_bytes);
 }
 
 void memory_check(const struct boot_info *info)
@@ -181,6 +190,22 @@ static uint64_t reserve_bytes(void)
                               : set;
 }
 
+/* The last free frame there, as firmware works with the first ones. */
+static void keep_low_page(void)
+{
+    for (size_t i = memory.ram.count; i-- > 0;) {
+        const struct region *it = &memory.ram.items[i];
+        paddr_t end = min_u64(it->end, LOW_END);
+
+        if (it->start >= LOW_END)
+            continue;
+        memory.low = (struct region){end - FRAME_SIZE, end};
+        if (region_remove(&memory.ram, memory.low.start, memory.low.end))
+            boot_refuse("the memory map has too many ranges");
+        return;
+    }
+}
+
 void memory_start(void)
 {
     const struct vmm_source tables = {.take = table_take, .give = table_give};
@@ -188,6 +213,7 @@ void memory_start(void)
 
     if (region_remove(&memory.ram, memory.early.start, memory.early.end))
         boot_refuse("the memory map has too many ranges");
+    keep_low_page();
     if (pmm_init(&memory.ram, reserve, &memory.pmm))
         boot_refuse("too little RAM: no range holds the allocator's %llu bytes",
                     (unsigned long long)pmm_metadata_bytes(&memory.ram));

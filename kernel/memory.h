@@ -30,8 +30,11 @@ struct heap *memory_heap(void);
 /* RAM the firmware gave us, the image included. */
 uint64_t memory_total_bytes(void);
 
-/* RAM that page tables and stacks got before there was an allocator, which does not know it. */
+/* RAM the allocator does not know: what page tables and stacks got before it was there, and the low page. */
 uint64_t memory_early_bytes(void);
+
+/* The frame below 1 MiB that is kept for the waking vector (x86/wake.h); 0: the firmware left none. */
+paddr_t memory_low_page(void);
 
 /* True when any byte of the range (which does not wrap) is RAM of ours, the image included: no device lies
  * there. */

@@ -127,3 +127,8 @@ void timer_fired(void)
 {
     armed_ns = 0;
 }
+
+void timer_resume(void)
+{
+    armed_ns = TIMER_NEVER;
+}

@@ -33,3 +33,6 @@ void timer_arm_slice(uint64_t slice_ns);
 
 /* The LAPIC has fired. Level isr. */
 void timer_fired(void);
+
+/* The LAPIC has lost what it was armed for: the next of the above arms it anew. Interrupts off. */
+void timer_resume(void);

@@ -38,6 +38,12 @@ static void set(const struct ioapic *chip, uint32_t index, uint32_t value)
     reg_write32(&chip->io, REG_DATA, value);
 }
 
+static void mask_pins(const struct ioapic *chip)
+{
+    for (uint32_t pin = 0; pin < chip->pins; pin++)
+        set(chip, INDEX_PIN(pin), PIN_MASKED);
+}
+
 static void add(const struct madt_ioapic *entry)
 {
     struct ioapic *chip = &ioapics[ioapic_count];
@@ -55,8 +61,7 @@ static void add(const struct madt_ioapic *entry)
     chip->pins = (version >> 16 & 0xFF) + 1;
     if (chip->pins > PIN_MAX)
         chip->pins = PIN_MAX;
-    for (uint32_t pin = 0; pin < chip->pins; pin++)
-        set(chip, INDEX_PIN(pin), PIN_MASKED);
+    mask_pins(chip);
     ioapic_count++;
 }
 
@@ -104,4 +109,10 @@ void ioapic_mask(uint32_t gsi)
 
     if (chip)
         set(chip, INDEX_PIN(pin), PIN_MASKED);
+}
+
+void ioapic_mask_all(void)
+{
+    for (unsigned i = 0; i < ioapic_count; i++)
+        mask_pins(&ioapics[i]);
 }

@@ -16,3 +16,4 @@ unsigned ioapic_init(const struct madt *madt);
 /* Route a GSI and unmask it / mask it. -ENODEV: no IOAPIC has that pin. */
 int ioapic_route(uint32_t gsi, struct ioapic_route route);
 void ioapic_mask(uint32_t gsi);
+void ioapic_mask_all(void);

@@ -37,6 +37,11 @@ static void write_msr(uint32_t index, uint64_t value)
     msr_write(index, value);
 }
 
+void lapic_setup(void)
+{
+    lapic_regs_setup(&lapic, (struct lapic_vectors){VECTOR_TIMER, VECTOR_SPURIOUS});
+}
+
 int lapic_init(paddr_t addr)
 {
     lapic.is_x2apic = msr_read(MSR_APIC_BASE) & APIC_BASE_X2APIC;
@@ -48,7 +53,7 @@ int lapic_init(paddr_t addr)
         if (err)
             return err;
     }
-    lapic_regs_setup(&lapic, (struct lapic_vectors){VECTOR_TIMER, VECTOR_SPURIOUS});
+    lapic_setup();
     return 0;
 }
 

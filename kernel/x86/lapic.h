@@ -13,6 +13,9 @@ bool lapic_find(paddr_t *addr);
 /* Map and set up; x2APIC only if firmware left it on. Boot context, after paging_init(). 0, -ENOMEM. */
 int lapic_init(paddr_t addr);
 
+/* Set it up again, its registers having been reset. Interrupts off. */
+void lapic_setup(void);
+
 uint32_t lapic_id(void);
 bool lapic_is_x2apic(void);
 

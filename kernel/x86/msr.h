@@ -6,6 +6,7 @@
 
 enum msr {
     MSR_APIC_BASE = 0x1B,
+    MSR_PAT = 0x277,
     MSR_X2APIC_FIRST = 0x800,
     MSR_EFER = 0xC0000080,
 };

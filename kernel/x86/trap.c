@@ -108,14 +108,19 @@ static void set_gate(unsigned vector)
     };
 }
 
-void trap_init(void)
+void trap_reload(void)
 {
     const struct table_pointer pointer = {sizeof(idt) - 1, (uint64_t)idt};
 
     load_gdt();
+    __asm__ volatile("lidt %0" : : "m"(pointer));
+}
+
+void trap_init(void)
+{
     for (unsigned vector = 0; vector < VECTOR_COUNT; vector++)
         set_gate(vector);
-    __asm__ volatile("lidt %0" : : "m"(pointer));
+    trap_reload();
 }
 
 void trap_use_stacks(const uint64_t tops[STACK_COUNT])

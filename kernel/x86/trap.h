@@ -45,6 +45,8 @@ enum trap_stack {
 
 /* GDT, TSS, IDT. Until trap_use_stacks() every exception stays on the current stack. */
 void trap_init(void);
+/* Load the tables again, as they are: the CPU has forgotten them. */
+void trap_reload(void);
 void trap_use_stacks(const uint64_t tops[STACK_COUNT]);
 
 /* Who takes the vectors from VECTOR_PIC on; isr level. Before interrupts are enabled. */

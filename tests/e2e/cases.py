@@ -171,3 +171,23 @@ APP_WALKS = (
 APPS = Case("apps", memory=256 * MIB)
 APPS_FILLED = Case("apps-filled", memory=640 * MIB)
 APPS_OOM = Case("apps-oom", memory=128 * MIB, device="virtio-balloon-pci,deflate-on-oom=on")
+
+# Put to sleep and woken.
+ROOT_PORT = ("-device", "pcie-root-port,id=rp,slot=1")
+SUSPENDS = (
+    Case("suspend-q35"),
+    Case("suspend-pc", machine="pc"),
+    Case("suspend-pc-qemu64-smp2", machine="pc", cpu="qemu64", smp=2),
+    Case("suspend-root-port", device="virtio-balloon-pci,bus=rp", extra=ROOT_PORT),
+    Case("suspend-modern", device="virtio-balloon-pci,disable-legacy=on,disable-modern=off"),
+    Case("suspend-poll", config="irq=poll poll_interval=20ms"),
+    Case("suspend-efi-q35", boot="efi", extra=("-device", "VGA")),
+    Case("suspend-efi-pc", boot="efi", machine="pc"),
+)
+# Machines that cannot: (case, what they lack).
+SLEEPLESS = (
+    (Case("sleepless-microvm", machine="microvm,acpi=on", balloon=False), "no PM1 control register"),
+    (Case("sleepless-microvm-bare", machine="microvm,acpi=off", balloon=False), "no ACPI tables"),
+    (Case("sleepless-q35", extra=("-global", "ICH9-LPC.disable_s3=1")), "no _S3_ in the DSDT"),
+)
+SUSPEND_APPS = Case("suspend-apps", memory=128 * MIB)
