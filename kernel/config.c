@@ -14,6 +14,8 @@
 #include "kernel/log.h"
 #include "kernel/smbios.h"
 
+#define PRINT_LINE 200 /* of built-in values */
+
 #define TEXT_MAX (64 * KIB) /* of a file or command line; more is cut and reported */
 
 static struct config_set settings; /* written by config_load() only */
@@ -129,9 +131,24 @@ enum config_source config_source_of(const char *key)
     return value_of(key)->source;
 }
 
+/* Add one built-in value to the line, which is printed first when it is full. */
+static size_t print_built_in(char line[PRINT_LINE], size_t len, const char *name,
+                             const char *text)
+{
+    char word[PRINT_LINE];
+    size_t word_len = (size_t)format_s(word, sizeof(word), " %s=%s", name, text);
+
+    assert(word_len < sizeof(word)); /* the built-in values are ours and short */
+    if (len + word_len >= PRINT_LINE) {
+        log_info("config: built-in:%s", line);
+        len = 0;
+    }
+    return len + (size_t)format_s(line + len, PRINT_LINE - len, "%s", word);
+}
+
 void config_print(void)
 {
-    char line[256];
+    char line[PRINT_LINE];
     size_t len = 0;
 
     for (size_t i = 0; i < CONFIG_KEY_COUNT; i++) {
@@ -142,9 +159,7 @@ void config_print(void)
             log_info("config: %s=\"%s\" (%s)", name, value->text,
                      config_source_name(value->source));
         else if (value->text[0] != '\0')
-            len += (size_t)format_s(line + len, sizeof(line) - len, " %s=%s", name,
-                                    value->text);
-        assert(len < sizeof(line)); /* the built-in values are ours and short */
+            len = print_built_in(line, len, name, value->text);
     }
     if (len > 0)
         log_info("config: built-in:%s", line);
