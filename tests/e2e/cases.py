@@ -41,6 +41,9 @@ BOOTS = (
     Case("microvm", machine="microvm,acpi=off", balloon=False),
     Case("microvm-8M-qemu64-smp2", machine="microvm,acpi=off", cpu="qemu64", smp=2,
          memory=8 * MIB, balloon=False),
+    Case("microvm-balloon", machine="microvm,acpi=off", device="virtio-balloon-device"),
+    Case("microvm-acpi-balloon-poll", machine="microvm,acpi=on", device="virtio-balloon-device",
+         config="irq=poll"),
     Case("microvm-bare", machine="microvm,acpi=off,pit=off,rtc=off", balloon=False),
     Case("microvm-acpi-bare", machine="microvm,acpi=on,pit=off,rtc=off", balloon=False),
 )
