@@ -135,6 +135,8 @@ void balloon_report(const struct virtio_balloon *vb, const struct virtio_port *p
     struct virtio_balloon_status now;
 
     virtio_balloon_get_status(vb, &now);
+    if (now.is_returning)
+        return; /* the guest waits for its memory: first that, then words about it */
     tell_state(&now, port);
     if (is_worth_telling(&now)) {
         tell_size(&now);

@@ -96,6 +96,7 @@ struct virtio_balloon_status {
     uint16_t queues[VIRTIO_BALLOON_QUEUES];
     bool is_polled;
     bool is_moving;        /* work goes on now; false: at the target, or waiting */
+    bool is_returning;     /* whole blocks are given back just now, and there are more */
     uint64_t wish_pages;   /* the host's target as read */
     uint64_t target_pages; /* the same after the clamp of R-H-11 */
     uint64_t size_pages;

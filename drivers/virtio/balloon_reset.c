@@ -28,6 +28,7 @@ void vb_begin_reset(struct virtio_balloon *vb)
     publish_end(vb);
     vb->state = VIRTIO_BALLOON_RESETTING;
     vb->is_moving = false;
+    vb->returning = (struct vb_return){0};
     vb->count.resets++;
     virtio_reset_start(&vb->dev);
 }

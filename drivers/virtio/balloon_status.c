@@ -50,6 +50,7 @@ void virtio_balloon_get_status(const struct virtio_balloon *vb,
         out->queues[i] = vb->queue_index[i];
     out->is_polled = vb->irq == VB_IRQ_POLLED;
     out->is_moving = vb->is_moving;
+    out->is_returning = vb_is_running(vb) && vb->returning.frames > 0;
     out->wish_pages = core->wish * VB_RATIO;
     out->target_pages = core->target * VB_RATIO;
     out->size_pages = balloon_size(core) * VB_RATIO;
