@@ -81,6 +81,9 @@ static void report(struct virtio_model *m, uint16_t index, uint32_t id, uint32_t
 void virtio_model_push(struct virtio_model *m, uint16_t index, uint32_t id, uint32_t len)
 {
     struct virtio_model_queue *q = &m->queues[index];
+
+    if (!q->enabled)
+        return; /* a reset took the ring away */
     unsigned entries = packed_model_forget(m, index, id);
 
     if (!m->batches || !q->in_doorbell || !ring_has(m, F_IN_ORDER)) {
