@@ -17,6 +17,7 @@
 
 #define EARLY_END       (4 * GIB) /* what the front end's tables map */
 #define LOW_END         (1 * MIB) /* what real mode reaches */
+#define CPU_START       0x10000   /* seen with SeaBIOS */
 #define RESERVE_MAX     (4 * MIB)
 #define RESERVE_DIVISOR 8
 #define WHY_BYTES       160
@@ -190,20 +191,27 @@ static uint64_t reserve_bytes(void)
                               : set;
 }
 
-/* The last free frame there, as firmware works with the first ones. */
-static void keep_low_page(void)
+/* The end of free memory there, as firmware works with its beginning. 0: there is none. */
+static paddr_t low_end(void)
 {
     for (size_t i = memory.ram.count; i-- > 0;) {
-        const struct region *it = &memory.ram.items[i];
-        paddr_t end = min_u64(it->end, LOW_END);
-
-        if (it->start >= LOW_END)
-            continue;
-        memory.low = (struct region){end - FRAME_SIZE, end};
-        if (region_remove(&memory.ram, memory.low.start, memory.low.end))
-            boot_refuse("the memory map has too many ranges");
-        return;
+        if (memory.ram.items[i].start < LOW_END)
+            return min_u64(memory.ram.items[i].end, LOW_END);
     }
+    return 0;
+}
+
+/* Best is the frame in which firmware starts further CPUs: x86/wake.asm has code for those that come late. */
+static void keep_low_page(void)
+{
+    paddr_t start = low_end();
+
+    if (start == 0)
+        return;
+    start = memory_is_ram(CPU_START, FRAME_SIZE) ? CPU_START : start - FRAME_SIZE;
+    memory.low = (struct region){start, start + FRAME_SIZE};
+    if (region_remove(&memory.ram, memory.low.start, memory.low.end))
+        boot_refuse("the memory map has too many ranges");
 }
 
 void memory_start(void)

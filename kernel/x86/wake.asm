@@ -3,11 +3,15 @@
 ; The waking vector: from real mode to the C code that went to sleep. wake.c copies the stub to the start of
 ; a page below 1 MiB and fills struct wake_data behind it; the page is mapped identically and can be
 ; executed. wake_cpu_sleep() is where all of it begins and ends.
+;
+; The page begins with a place to stand still: SeaBIOS starts further CPUs at 0x10000, where its own code is for a
+; moment only. On a busy host they come later and run whatever is there.
 
 DATA            equ 0x200               ; offset of struct wake_data in the page; wake.c asserts the others
 GDTR            equ DATA + 2
 TO_PROTECTED    equ DATA + 8
 TO_LONG         equ DATA + 16
+VECTOR          equ 0x10                ; offset of the waking vector; wake.c has it too
 PAGE_ADDRESS    equ DATA + 56
 CR0_VALUE       equ DATA + 60
 CR3_VALUE       equ DATA + 64
@@ -26,12 +30,19 @@ WORDS_PER_FRAME equ 1024
 section .rodata.wake progbits alloc noexec nowrite align=16
 global wake_stub, wake_stub_protected, wake_stub_long, wake_stub_end
 
-; In: real mode, CS = page >> 4, IP = 0; nothing else is certain.
+; A CPU too many: real mode, CS = page >> 4, IP = 0.
 bits 16
 wake_stub:
         cli
+        hlt
+        jmp     wake_stub
+        times VECTOR - ($ - wake_stub) db 0xF4
+
+; In: real mode, CS = (page + VECTOR) >> 4, IP = 0; nothing else is certain.
+        cli
         cld
         mov     ax, cs
+        sub     ax, VECTOR >> 4
         mov     ds, ax
         mov     ebx, [PAGE_ADDRESS]
         o32 lgdt [GDTR]

@@ -20,6 +20,7 @@
 
 #include <stddef.h>
 
+#define VECTOR      0x10  /* wake.asm */
 #define DATA_OFFSET 0x200 /* wake.asm, DATA */
 #define COPY_MAX    432   /* frames: as many as fit the page; 1.7 MiB */
 #define EFER_LMA    BIT64(10)
@@ -115,7 +116,7 @@ const char *wake_missing(void)
 
 uint32_t wake_vector(void)
 {
-    return (uint32_t)memory_low_page();
+    return (uint32_t)memory_low_page() + VECTOR;
 }
 
 static void give_frame(uint32_t addr)

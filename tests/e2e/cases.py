@@ -183,6 +183,7 @@ SUSPENDS = (
     Case("suspend-pc-qemu64-smp2", machine="pc", cpu="qemu64", smp=2),
     Case("suspend-root-port", device="virtio-balloon-pci,bus=rp", extra=ROOT_PORT),
     Case("suspend-modern", device="virtio-balloon-pci,disable-legacy=on,disable-modern=off"),
+    Case("suspend-legacy", device="virtio-balloon-pci,disable-legacy=off,disable-modern=on"),
     Case("suspend-poll", config="irq=poll poll_interval=20ms"),
     Case("suspend-efi-q35", boot="efi", extra=("-device", "VGA")),
     Case("suspend-efi-pc", boot="efi", machine="pc"),

@@ -76,9 +76,9 @@ def test_the_target_is_met_again(boot, case):
         cycle(guest)
         assert guest.events(since, balloon="virtio", actual="0"), "no empty balloon was told"
         assert len(guest.events(since, balloon="virtio", event="detached")) == 1
-        assert len(guest.events(since, balloon="virtio", event="attached")) == 1
         check_filled(guest)
         reach(guest, target)
+        assert len(guest.events(since, balloon="virtio", event="attached")) == 1
         assert guest.check_size() == target
         guest.check_holes()
         assert guest.mem("mem check").number("kernel") <= before.number("kernel") + 128 * 1024
@@ -102,8 +102,9 @@ def test_a_machine_that_cannot_sleep_says_why(boot, case, lacks):
 
 
 def test_many_times_in_a_row(boot, rng):
-    """Each time with another target, also set while it sleeps; memory that was filled stays as it was."""
-    with boot(BALLOON) as guest:
+    """Each time with another target, also set while it sleeps; memory that was filled stays as it was. With more
+    CPUs, which firmware starts at each wake, sometimes late: they must not run through memory of ours."""
+    with boot(BALLOON, smp=4) as guest:
         guest.guest.ask("fill 32M", timeout=30, event="fill")
         kernel = guest.mem().number("kernel")
         for _ in range(CYCLES):
