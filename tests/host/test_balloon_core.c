@@ -67,7 +67,8 @@ static bool step(void)
         if (balloon_choose_report(&r.b, &r.report, 4, plan.frames)) {
             balloon_reported(&r.b, &r.report);
             return true;
-        } /* fall through */
+        }
+        __attribute__((fallthrough));
     case BALLOON_INFLATE:
         if (!balloon_choose_inflate(&r.b, &r.batch, plan.frames, r.hal.now_ns))
             return false;
