@@ -195,10 +195,16 @@ static void lose(void)
     run(NULL);
 }
 
+static bool is_enabled(void)
+{
+    return config_bool("balloon.enable");
+}
+
 const struct driver balloon_driver = {
     .name = "virtio-balloon",
     .device_id = VIRTIO_BALLOON_DEVICE_ID,
     .enabled_by = "balloon.enable",
+    .is_enabled = is_enabled,
     .attach = take,
     .release = release,
     .suspend = fall_asleep,

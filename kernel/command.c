@@ -65,6 +65,8 @@ static const struct command commands[] = {
     {"stats", "counters of the kernel and the balloon", false, command_stats},
     {"doctor", "what is well and what is not", false, command_doctor},
     {"fill", "SIZE|N%: take memory and write to every page of it", true, command_fill},
+    {"print", "SIZE: lines of text to every console, and how long that took", false,
+     command_print},
     {"free", "give back what fill took", true, command_free},
     {"run", "APP [ARGS]: start an app; without APP, the list", true, command_run},
     {"stop", "end the app that runs", false, command_stop},

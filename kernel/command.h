@@ -34,6 +34,9 @@ void command_mem(int argc, char **argv);
 void command_fill(int argc, char **argv);
 void command_free(int argc, char **argv);
 
+/* command_print.c */
+void command_print(int argc, char **argv);
+
 /* command_doctor.c */
 void command_doctor(int argc, char **argv);
 void command_stats(int argc, char **argv);

@@ -8,6 +8,7 @@
 #include "kernel/irq.h"
 #include "kernel/log.h"
 #include "kernel/memory.h"
+#include "kernel/virtio_console.h"
 #include "kernel/x86/paging.h"
 #include "kernel/x86/trap.h"
 
@@ -69,6 +70,7 @@ void command_stats(int argc, char **argv)
         trap_nmi_count(), (ull)pmm.frame_allocs, (ull)pmm.frame_frees,
         (ull)pmm.frame_failures, (ull)pmm.block_allocs, (ull)pmm.block_frees,
         (ull)pmm.block_failures, (ull)pmm.blocks_split, (ull)pmm.blocks_rejoined);
+    virtio_console_device_stats();
     int err = drivers_balloon_stats();
     if (err && err != -ENODEV)
         command_error("stats", "balloon: %s", err_name(err));

@@ -120,7 +120,7 @@ const struct config_key config_keys[CONFIG_KEY_COUNT] = {
         .name = "console",
         .type = CONFIG_TYPE_WORDS,
         .built_in = "auto",
-        .allowed = "auto|serial|debugcon|fb",
+        .allowed = "auto|serial|debugcon|fb|virtio",
         .meaning = "where text goes; auto is every console found",
     },
     {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Command lines from the serial port. The ISR moves bytes into a ring and wakes the task, which makes
+ * Command lines: from any source of bytes, and from the serial port, which is one. The ISR moves bytes into a ring and wakes the task, which makes
  * lines of them; without an interrupt a timer takes the ISR's place. Nothing is echoed: programs read
  * the same port.
  */
@@ -16,17 +16,14 @@
 
 #include <stdint.h>
 
-#define RING_SIZE 1024 /* a power of two */
-#define LINE_SIZE 256
+#define RING_SIZE 1024      /* a power of two */
 #define BURST_NS  NS_PER_MS /* polled input looks again so soon while bytes come */
 
 /* The ISR and receive_all() write `head` and the bytes, the task `tail`. */
 static struct {
     char ring[RING_SIZE];
     volatile uint32_t head, tail;
-    char line[LINE_SIZE];
-    size_t line_len;
-    bool is_too_long; /* the rest of the line is dropped */
+    struct console_typist serial;
     bool is_polled;
     console_line_fn *on_line;
     struct task task;
@@ -66,21 +63,26 @@ static bool on_irq(void *ctx)
     return got_any;
 }
 
-static void take_char(char c)
+static void end_line(struct console_typist *typist)
+{
+    typist->line[typist->len] = '\0';
+    if (typist->len > 0 && !typist->is_too_long && input.on_line)
+        input.on_line(typist->line);
+    typist->len = 0;
+    typist->is_too_long = false;
+}
+
+void console_type(struct console_typist *typist, char c)
 {
     if (c == '\n' || c == '\r') {
-        input.line[input.line_len] = '\0';
-        if (input.line_len > 0 && !input.is_too_long)
-            input.on_line(input.line);
-        input.line_len = 0;
-        input.is_too_long = false;
+        end_line(typist);
     } else if (c == '\b' || c == 0x7F) {
-        if (input.line_len > 0)
-            input.line_len--;
-    } else if (input.line_len + 1 < LINE_SIZE) {
-        input.line[input.line_len++] = c;
+        if (typist->len > 0)
+            typist->len--;
+    } else if (typist->len + 1 < CONSOLE_LINE_SIZE) {
+        typist->line[typist->len++] = c;
     } else {
-        input.is_too_long = true;
+        typist->is_too_long = true;
     }
 }
 
@@ -96,7 +98,7 @@ static void run(void *ctx)
         char c = input.ring[input.tail % RING_SIZE];
 
         input.tail++;
-        take_char(c);
+        console_type(&input.serial, c);
     }
     if (!input.is_polled && receive_all())
         task_wake(&input.task);

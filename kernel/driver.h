@@ -10,7 +10,8 @@
 struct driver {
     const char *name;       /* "virtio-balloon" */
     uint32_t device_id;     /* virtio 1.3, 5 */
-    const char *enabled_by; /* setting */
+    const char *enabled_by; /* setting, for the log */
+    bool (*is_enabled)(void);
 
     /* A device was found at a closed port, which lives until release() or lost() ended. It is the
      * driver's even if starting it fails: a command may try again. -EBUSY: the driver has one already;

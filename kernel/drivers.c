@@ -10,6 +10,7 @@
 #include "kernel/log.h"
 #include "kernel/mcfg.h"
 #include "kernel/memory.h"
+#include "kernel/virtio_console.h"
 #include "kernel/x86/mmio.h"
 
 #include "base/bits.h"
@@ -19,6 +20,7 @@
 
 static const struct driver *const drivers[] = {
     &balloon_driver,
+    &virtio_console_driver,
 };
 
 /* What a driver has, whether it runs or not. */
@@ -83,8 +85,8 @@ static int add(const struct virtio_place *place)
 
     if (!driver)
         return -ENODEV;
-    if (!config_bool(driver->enabled_by)) {
-        log_info("%s: found, but %s is off", driver->name, driver->enabled_by);
+    if (!driver->is_enabled()) {
+        log_info("%s: found, but %s leaves it out", driver->name, driver->enabled_by);
         return -ENODEV;
     }
     if (!device)

@@ -120,5 +120,6 @@ void event_start(void)
 void event_stop(void)
 {
     event.is_queued = false;
+    console_write_at_once();
     event_flush();
 }

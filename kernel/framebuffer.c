@@ -140,6 +140,8 @@ static void draw_step(void *ctx)
     flush();
 }
 
+static const struct console_output output = {.write = take_text};
+
 void framebuffer_init(const struct boot_info *info)
 {
     const struct boot_framebuffer *mode = &info->framebuffer;
@@ -162,7 +164,7 @@ void framebuffer_init(const struct boot_info *info)
         screen.pixels = (uint32_t *)(uintptr_t)(DIRECT_MAP_BASE + mode->addr);
         fill(colour(PAPER));
     }
-    console_add_output(take_text);
+    console_add_output(&output, 0);
     flush();
 }
 

@@ -61,6 +61,7 @@ static void begin(void)
     if (panicking)
         power_test_exit(EXIT_PANIC);
     panicking = true;
+    console_open_all();
     framebuffer_draw_at_once();
     event_stop();
 }
@@ -106,6 +107,7 @@ void boot_refuse(const char *fmt, ...)
     va_list args;
 
     cpu_irq_disable();
+    console_open_all();
     framebuffer_draw_at_once();
     va_start(args, fmt);
     say("aerostat: cannot start: ", fmt, args);

@@ -18,6 +18,7 @@ class Case:
     smp: int = 1
     memory: int = 64 * MIB
     disk: str = "virtio"
+    console: str = ""
     balloon: bool = True
     config: str = ""
     device: str = "virtio-balloon-pci"
@@ -138,6 +139,31 @@ TRANSPORTS = (
 REFUSED_DEVICES = (
     Case("iommu-platform", device="virtio-balloon-pci,disable-legacy=on,iommu_platform=on"),
 )
+
+# A virtio console and no UART: (case, transport and interrupt that it must say).
+MODERN, LEGACY = "virtio-serial-pci,disable-legacy=on", "virtio-serial-pci,disable-modern=on,disable-legacy=off"
+CONSOLES = (
+    (Case("console-transitional", console="virtio-serial-pci"), "pci-modern", "msix"),
+    (Case("console-modern", console=MODERN), "pci-modern", "msix"),
+    (Case("console-shared", console=MODERN + ",vectors=1"), "pci-modern", "msix-shared"),
+    (Case("console-no-vectors", console=MODERN + ",vectors=0"), "pci-modern", "intx"),
+    (Case("console-irq-intx", console=MODERN, config="irq=intx"), "pci-modern", "intx"),
+    (Case("console-poll", console=MODERN, config="irq=poll poll_interval=20ms"), "pci-modern", "poll"),
+    (Case("console-legacy", console=LEGACY), "pci-legacy", "msix"),
+    (Case("console-legacy-intx", console=LEGACY + ",vectors=0"), "pci-legacy", "intx"),
+    (Case("console-pc", machine="pc", console="virtio-serial-pci"), "pci-modern", "msix"),
+    (Case("console-packed", console=MODERN + ",packed=on"), "pci-modern", "msix"),
+    (Case("console-plain-ring", console=MODERN + ",indirect_desc=off,event_idx=off"),
+     "pci-modern", "msix"),
+    (Case("console-one-port", console=MODERN + ",max_ports=1"), "pci-modern", "msix"),
+    (Case("console-mmio-v2", machine="microvm,acpi=off", console="virtio-serial-device",
+          device="virtio-balloon-device", extra=("-global", "virtio-mmio.force-legacy=false")),
+     "mmio", "gsi"),
+    (Case("console-mmio-v1-acpi", machine="microvm,acpi=on", console="virtio-serial-device",
+          device="virtio-balloon-device", extra=("-global", "virtio-mmio.force-legacy=true")),
+     "mmio-legacy", "gsi"),
+)
+CONSOLE = Case("console-events", console="virtio-serial-pci")
 
 BALLOON = Case("balloon", memory=128 * MIB)
 REPORTING = Case("report-first", memory=512 * MIB, device="virtio-balloon-pci,free-page-reporting=on")

@@ -21,7 +21,7 @@ def start(build):
         image = "aerostat.img" if case.boot == "efi" else "aerostat.elf"
         spec = GuestSpec(
             image=str(build / image), boot=case.boot, machine=case.machine, cpu=case.cpu,
-            smp=case.smp, memory=case.memory, disk=case.disk, config=case.config, ram="shared",
+            smp=case.smp, memory=case.memory, disk=case.disk, console=case.console, config=case.config, ram="shared",
             balloon=case.device if case.balloon else "", extra=case.extra)
         for key, value in fields.items():
             setattr(spec, key, value)

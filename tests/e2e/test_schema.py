@@ -22,6 +22,8 @@ PAGES = (ROOT / "docs" / "events.md", ROOT / "tests" / "apps" / "README.md")
 def group(heading):
     """Whose events the tables below a heading are."""
     words = heading.lower().split()
+    if "console" in words:
+        return "console"
     return "balloon" if "balloon" in words else "app" if {"say", "events"} & set(words) else "kernel"
 
 
@@ -42,7 +44,7 @@ def kind_of(event):
     name = event.get("event") or ("range" if event.get("map") else
                                   "test" if event.get("test") else "progress")
     first = next(iter(event.words))
-    return first if first in ("balloon", "app") else "kernel", name
+    return first if first in ("balloon", "app", "console") else "kernel", name
 
 
 def test_every_event_is_documented(boot):

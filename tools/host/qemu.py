@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """One guest under QEMU: its command line, its process, its monitor and its serial line.
 
-The serial line is a pair of named pipes, 1 MiB deep: QEMU writes single bytes, of which a unix
+The serial line, or the virtio console in its place, is a pair of named pipes, 1 MiB deep: QEMU writes single bytes, of which a unix
 socket holds 278, and what does not fit the guest drops sooner or later. For QMP we listen and QEMU
 connects. A thread reads the serial line into a file and a queue of `@` events; everything else
 belongs to the thread that made the Guest. However we end, QEMU ends: stop() on every way out, and the kernel
@@ -57,6 +57,7 @@ class GuestSpec:
     memory: int = GIB
     ram: str = "private"  # private; shared: a sparse file whose holes can be looked at; hugetlb
     balloon: str | None = None  # device with its options; None: what fits the machine; "": none
+    console: str = ""  # a virtio-serial device with its options instead of the UART; "" for the UART
     disk: str = "virtio"  # EFI: virtio, ahci or usb
     config: str = ""
     debug_exit: bool = True  # a refusal or a panic ends QEMU
@@ -81,9 +82,12 @@ def command(spec, folder, ram_path=None):
             "-machine", f"{spec.machine},memory-backend=ram", "-cpu", spec.cpu,
             "-smp", str(spec.smp), "-m", f"{spec.memory // 1024}K",
             "-object", f"{backend},size={spec.memory}"]
-    argv += ["-chardev", f"pipe,id=serial,path={folder}/serial", "-serial",
-             "chardev:serial", "-chardev", f"socket,id=qmp,path={folder}/qmp.sock",
-             "-mon", "chardev=qmp,mode=control"]
+    argv += ["-chardev", f"pipe,id=serial,path={folder}/serial", "-chardev",
+             f"socket,id=qmp,path={folder}/qmp.sock", "-mon", "chardev=qmp,mode=control"]
+    if spec.console:
+        argv += ["-serial", "none", "-device", spec.console, "-device", "virtconsole,chardev=serial"]
+    else:
+        argv += ["-serial", "chardev:serial"]
     argv += spec.extra  # first: bridges come before what is plugged into them
     if spec.balloon_device:
         argv += ["-device", f"{spec.balloon_device},id={BALLOON_ID}"]

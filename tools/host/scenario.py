@@ -107,7 +107,7 @@ class Runner:
         def is_up():
             for event in self._fresh:
                 kind = event.get("event")
-                if kind in ("boot", "attached", "ready"):
+                if kind in ("boot", "ready") or (kind == "attached" and event.get("balloon")):
                     seen[kind] = event
             return "ready" in seen
 
