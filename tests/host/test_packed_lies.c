@@ -255,8 +255,8 @@ static void written_length_is_clamped(void **state)
     }
 }
 
-/* Without WRITE in the completion its length means nothing. */
-static void length_without_write_is_none(void **state)
+/* Without WRITE in the completion its length counts where something was writable: QEMU 7.2 never sets it. */
+static void length_without_write(void **state)
 {
     struct ring t;
     uint32_t written;
@@ -267,6 +267,11 @@ static void length_without_write_is_none(void **state)
     ring_with_history(&t, WITH_EVENT);
     flags = virtio_model_used_flags(&t.rig.model, 0);
     virtio_model_push(&t.rig.model, 0, 2, 12);
+    *flags &= (uint16_t)~2u;
+    assert_int_equal(pop(&t, &id, &written), 0);
+    assert_int_equal(written, 12);
+    flags = virtio_model_used_flags(&t.rig.model, 0);
+    virtio_model_push(&t.rig.model, 0, 3, 12); /* only read by the device */
     *flags &= (uint16_t)~2u;
     assert_int_equal(pop(&t, &id, &written), 0);
     assert_int_equal(written, 0);
@@ -374,7 +379,7 @@ int main(void)
         cmocka_unit_test(other_descriptors_do_not_matter),
         cmocka_unit_test(our_event_structure_is_overwritten),
         cmocka_unit_test(written_length_is_clamped),
-        cmocka_unit_test(length_without_write_is_none),
+        cmocka_unit_test(length_without_write),
         cmocka_unit_test(event_structure_makes_no_sense),
         cmocka_unit_test(random_device),
     };

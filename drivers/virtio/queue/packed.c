@@ -242,7 +242,7 @@ static int packed_fetch(struct vq *q)
 {
     struct packed *p = packed_of(q);
     const struct pvring_desc *d = &p->ring[at(p->used)];
-    uint16_t flags;
+    uint16_t flags, id;
     uint32_t len;
 
     if (!packed_has_used(q) && !rearm(p))
@@ -255,10 +255,15 @@ static int packed_fetch(struct vq *q)
     if (!is_completion(p, flags))
         return vq_break(q, &q->errors.wrap_bits,
                         "descriptor flags make no sense:", flags);
-    /* One load of each: no change after the check. The length counts only with WRITE. */
-    len = flags & PVRING_DESC_WRITE ? le32_get_once(&d->len) : 0;
+    /* One load of each: no change after the check. */
+    id = le16_get_once(&d->id);
+    len = le32_get_once(&d->len);
+    /* Some devices tell the length without WRITE, so it is believed as far as something was writable; where
+     * nothing was it may be anything. */
+    if (!(flags & PVRING_DESC_WRITE) && id < q->cfg.size)
+        len = (uint32_t)min_u64(len, q->book.buffers[id].in_bytes);
     p->has_used_at_first = true;
-    return vq_book_used(q, le16_get_once(&d->id), len, q->in_flight);
+    return vq_book_used(q, id, len, q->in_flight);
 }
 
 /* The places from `place` hold what we posted. */
