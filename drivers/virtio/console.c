@@ -52,8 +52,9 @@ static int create_queues(struct virtio_console *vc)
 
 static int set_up(struct virtio_console *vc)
 {
-    const struct virtio_wanted wanted = {.supported = BIT64(VIRTIO_CONSOLE_F_MULTIPORT) |
-                                                      BIT64(VIRTIO_F_EVENT_IDX)};
+    const struct virtio_wanted wanted = {
+        .supported = BIT64(VIRTIO_CONSOLE_F_MULTIPORT) | BIT64(VIRTIO_F_EVENT_IDX) |
+                     BIT64(VIRTIO_F_RING_PACKED) | BIT64(VIRTIO_F_IN_ORDER)};
     int err = virtio_negotiate(&vc->dev, &wanted);
 
     if (!err)

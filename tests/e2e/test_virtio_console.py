@@ -36,6 +36,8 @@ def test_a_guest_without_a_uart(boot, case, transport, irq):
         attached = guest.events(console="virtio", event="attached")
         assert len(attached) == 1
         assert (attached[0].get("transport"), attached[0].get("irq")) == (transport, irq)
+        is_packed = attached[0].number("features") >> 34 & 1
+        assert is_packed == ("packed=on" in case.console)
         for _ in range(30):
             guest.mem()
         guest.fill_and_free()

@@ -116,6 +116,22 @@ static void every_transport(void **state)
     }
 }
 
+static void every_ring(void **state)
+{
+    static const uint64_t mixes[] = {
+        BIT64(VIRTIO_F_RING_PACKED), BIT64(VIRTIO_F_IN_ORDER),
+        BIT64(VIRTIO_F_RING_PACKED) | BIT64(VIRTIO_F_IN_ORDER)};
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LEN(mixes); i++) {
+        console_rig_init(&r, CONSOLE_FEATURES | mixes[i]);
+        start();
+        assert_int_equal(console_rig_status(&r).features & mixes[i], mixes[i]);
+        exchange();
+        finish();
+    }
+}
+
 static void vectors_apart_and_shared(void **state)
 {
     (void)state;
@@ -398,6 +414,7 @@ int main(void)
         cmocka_unit_test(both_channels_carry_bytes_both_ways),
         cmocka_unit_test(without_multiport_there_is_text),
         cmocka_unit_test(every_transport),
+        cmocka_unit_test(every_ring),
         cmocka_unit_test(vectors_apart_and_shared),
         cmocka_unit_test(a_refused_vector_is_told),
         cmocka_unit_test(polled_when_told_so_or_when_none_arrive),
