@@ -14,6 +14,7 @@ from driven import SEEN_EVENTS
 from host import events
 from host.errors import MIB
 from test_console import connect
+from test_suspend import ASLEEP_S, fall_asleep, wake
 
 pytestmark = pytest.mark.e2e
 
@@ -115,6 +116,23 @@ def test_last_words(boot):
         assert guest.guest.exit_status() == 7
         assert guest.guest.last_words.startswith("panic: ")
         SEEN_EVENTS.extend(guest.events())
+
+
+def test_it_sleeps_with_the_machine(boot):
+    """What is said while it is away is sent when it is back; then all is as before."""
+    with boot(CONSOLE) as guest:
+        guest.go_to(CONSOLE.memory // 2)
+        for _ in range(2):
+            since = guest.guest.seen
+            fall_asleep(guest)
+            time.sleep(ASLEEP_S)
+            wake(guest, since)
+            guest.guest.wait_for(lambda event: event.has(console="virtio", event="attached"), 10, since)
+            assert len(guest.events(since, console="virtio", event="detached")) == 1
+            guest.mem()
+            told = stats(guest, "stats")
+            assert told.number("irqs") > 0 and told.number("missed_irqs") == 0, told
+        guest.go_to(CONSOLE.memory)
 
 
 def test_left_out_by_the_setting(boot):
