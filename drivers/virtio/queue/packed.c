@@ -340,16 +340,21 @@ static void packed_areas(const struct vq *q, struct virtio_queue_areas *out)
     };
 }
 
-const struct vq_ops packed_ops = {
-    .private_bytes = packed_private_bytes,
-    .ring_bytes = packed_ring_bytes,
-    .init = packed_init,
-    .areas = packed_areas,
-    .add = packed_add,
-    .has_new = packed_has_new,
-    .wants_kick = packed_wants_kick,
-    .has_used = packed_has_used,
-    .fetch = packed_fetch,
-    .retire = packed_retire,
-    .arm = packed_arm,
-};
+const struct vq_ops *packed_format(void)
+{
+    static const struct vq_ops ops = {
+        .private_bytes = packed_private_bytes,
+        .ring_bytes = packed_ring_bytes,
+        .init = packed_init,
+        .areas = packed_areas,
+        .add = packed_add,
+        .has_new = packed_has_new,
+        .wants_kick = packed_wants_kick,
+        .has_used = packed_has_used,
+        .fetch = packed_fetch,
+        .retire = packed_retire,
+        .arm = packed_arm,
+    };
+
+    return &ops;
+}

@@ -300,16 +300,21 @@ static void split_areas(const struct vq *q, struct virtio_queue_areas *out)
     };
 }
 
-const struct vq_ops split_ops = {
-    .private_bytes = split_private_bytes,
-    .ring_bytes = split_ring_bytes,
-    .init = split_init,
-    .areas = split_areas,
-    .add = split_add,
-    .has_new = split_has_new,
-    .wants_kick = split_wants_kick,
-    .has_used = split_has_used,
-    .fetch = split_fetch,
-    .retire = split_retire,
-    .arm = split_arm,
-};
+const struct vq_ops *split_format(void)
+{
+    static const struct vq_ops ops = {
+        .private_bytes = split_private_bytes,
+        .ring_bytes = split_ring_bytes,
+        .init = split_init,
+        .areas = split_areas,
+        .add = split_add,
+        .has_new = split_has_new,
+        .wants_kick = split_wants_kick,
+        .has_used = split_has_used,
+        .fetch = split_fetch,
+        .retire = split_retire,
+        .arm = split_arm,
+    };
+
+    return &ops;
+}

@@ -174,7 +174,7 @@ uint64_t vq_lies(const struct vq *q)
 int vq_create(const struct vq_config *cfg, const struct balloon_hal *hal,
               const struct virtio_transport *transport, uint16_t index, struct vq **out)
 {
-    const struct vq_ops *ops = cfg->packed ? &packed_ops : &split_ops;
+    const struct vq_ops *ops = cfg->packed ? packed_format() : split_format();
     struct vq_config c = *cfg;
     struct vq *q;
     int err;

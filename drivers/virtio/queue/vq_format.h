@@ -72,7 +72,9 @@ struct vq_ops {
     bool (*arm)(struct vq *q);
 };
 
-extern const struct vq_ops split_ops, packed_ops;
+/* Functions, so that a library of position-independent code needs no global offset table. */
+const struct vq_ops *split_format(void);
+const struct vq_ops *packed_format(void);
 
 /* The part of a queue that all formats share; first member of the format's own struct. */
 struct vq {
