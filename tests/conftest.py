@@ -13,6 +13,7 @@ sys.path.insert(0, str(ROOT / "tools"))
 def pytest_addoption(parser):
     parser.addoption("--build", default=str(ROOT / "build"), help="build folder with the images")
     parser.addoption("--seed", type=int, default=None, help="repeat a random walk")
+    parser.addoption("--soak", action="store_true", help="as long as `make soak` takes")
 
 
 def pytest_configure(config):
@@ -22,3 +23,8 @@ def pytest_configure(config):
 @pytest.fixture(scope="session")
 def build(request):
     return pathlib.Path(request.config.getoption("--build"))
+
+
+@pytest.fixture(scope="session")
+def soaking(request):
+    return request.config.getoption("--soak")

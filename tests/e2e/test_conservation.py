@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Every frame is somewhere, at any moment: while the target changes thousands of times and an app allocates
+and frees, the guest's books add up, and at rest they agree with `actual` and with the RAM file."""
+
+import time
+
+import pytest
+from cases import Case
+from host.errors import MIB
+
+pytestmark = pytest.mark.e2e
+APP = "churn --live=30% --seconds=5s"
+LOW = 80 * MIB  # above what the app needs
+REST = 50  # target changes between two looks at the whole
+CHANGES, SOAK_CHANGES = 200, 10000
+STORM_S, SOAK_STORM_S = 2, 60
+CASES = (
+    Case("transitional", memory=128 * MIB),
+    Case("packed-reporting", memory=128 * MIB, device="virtio-balloon-pci,packed=on,free-page-reporting=on"),
+)
+STORMY = Case("stormy", memory=128 * MIB)
+
+
+class App:
+    """An app that runs all the time: started again whenever it is through, and it must be content."""
+
+    def __init__(self, guest):
+        self.guest, self.ends = guest, 0
+        self._start()
+
+    def _start(self):
+        self.guest.guest.ask(f"run {APP}", 30, event="app_start")
+
+    def look(self):
+        """One that ended must have ended well."""
+        ends = self.guest.events(event="app_exit")[self.ends:]
+        for end in ends:
+            assert (end.get("by"), end.number("code")) == ("exit", 0), end
+        self.ends += len(ends)
+        return bool(ends)
+
+    def keep_going(self):
+        if self.look():
+            self._start()
+
+    def end(self):
+        deadline = time.monotonic() + 60
+        while not self.look():
+            assert time.monotonic() < deadline, "the app does not end"
+            time.sleep(0.05)
+        assert self.guest.events(event="workload_wrong") == []
+
+
+def random_target(guest, rng):
+    return rng.randrange(LOW // 4096, guest.memory // 4096 + 1) * 4096
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+def test_nothing_is_lost(boot, rng, soaking, case):
+    changes, start = SOAK_CHANGES if soaking else CHANGES, time.monotonic()
+    with boot(case) as guest:
+        before = guest.mem("mem check")
+        app = App(guest)
+        for change in range(changes):
+            guest.qmp.balloon(random_target(guest, rng))
+            time.sleep(rng.random() * 0.004)
+            guest.mem()  # on the way: the sum is checked, with what is in flight
+            if change % REST == 0:
+                check_at_rest(guest, rng)
+                app.keep_going()
+        app.end()
+        check_at_rest(guest, rng)
+        guest.go_to(case.memory, 60)
+        after = guest.mem("mem check")
+        assert after.number("ballooned") == after.number("app") == 0
+        assert after.number("managed") == before.number("managed")
+        assert guest.events(balloon="virtio", event="broken") == []
+    print(f"{case.name}: {changes} changes, {time.monotonic() - start:.0f} s")
+
+
+def check_at_rest(guest, rng):
+    guest.go_to(random_target(guest, rng), 60)
+    guest.check_size()
+    guest.check_holes()
+
+
+def test_stopped_and_continued_all_the_time(boot, rng, soaking):
+    with boot(STORMY) as guest:
+        app, count = App(guest), 0
+        end = time.monotonic() + (SOAK_STORM_S if soaking else STORM_S)
+        while time.monotonic() < end:
+            guest.qmp.execute("stop")
+            guest.qmp.balloon(random_target(guest, rng))
+            guest.qmp.execute("cont")
+            count += 1
+            if count % REST == 0:
+                guest.mem()
+                app.keep_going()
+        check_at_rest(guest, rng)
+        app.end()
+        assert guest.events(balloon="virtio", event="broken") == []
+        print(f"stopped {count} times")
