@@ -13,7 +13,7 @@ from scribble import Scribbler
 pytestmark = pytest.mark.e2e
 RECOVERY = 90  # seconds; a doorbell that got lost is missed after five
 ROUND = 20  # pieces of nonsense between two looks at the whole
-NOTICED = 20  # most are written where nobody looks any more, one of so many must cost a reset
+NOTICED = 40  # most are written where nobody looks any more, one of so many must cost a reset
 APP = "churn --live=30% --seconds=5s"
 LOW = 80 * MIB
 NO_LIMIT = "virtio.reset_limit=0"
