@@ -5,6 +5,7 @@
 #include "kernel/console.h"
 #include "kernel/drivers.h"
 #include "kernel/event.h"
+#include "kernel/hotplug.h"
 #include "kernel/irq.h"
 #include "kernel/log.h"
 #include "kernel/memory.h"
@@ -22,9 +23,23 @@ static const char *verdict(bool is_well)
     return is_well ? "ok" : "NOT OK";
 }
 
+static void report_hotplug(const struct hotplug_status *hotplug)
+{
+    if (hotplug->slots + hotplug->buses == 0) {
+        log_answer("doctor: no hot-plug");
+        return;
+    }
+    log_answer("doctor: %s: hot-plug, %u native slots, %u buses by ACPI; %llu plugged, "
+               "%llu unplugged, %llu torn out, %llu lies",
+               verdict(hotplug->lies == 0), hotplug->slots, hotplug->buses,
+               (ull)hotplug->plugged, (ull)hotplug->unplugged, (ull)hotplug->surprises,
+               (ull)hotplug->lies);
+}
+
 void command_doctor(int argc, char **argv)
 {
     struct irq_stats irq;
+    struct hotplug_status hotplug;
     uint64_t wx = paging_count_wx();
     bool has_clock = clock_tsc_khz() != 0;
 
@@ -48,9 +63,13 @@ void command_doctor(int argc, char **argv)
                    (ull)drivers_metadata_bytes());
     else
         log_answer("doctor: no balloon");
-    event_emit("event=doctor wx=%llu lines_masked=%u irq=%s input=%s clock=%s nmi=%u",
+    hotplug_get_status(&hotplug);
+    report_hotplug(&hotplug);
+    event_emit("event=doctor wx=%llu lines_masked=%u irq=%s input=%s clock=%s nmi=%u "
+               "hotplug_slots=%u hotplug_buses=%u",
                (ull)wx, irq.lines_masked, irq_is_polled() ? "poll" : "auto",
-               console_input_mode(), clock_source(), trap_nmi_count());
+               console_input_mode(), clock_source(), trap_nmi_count(), hotplug.slots,
+               hotplug.buses);
 }
 
 void command_stats(int argc, char **argv)

@@ -11,6 +11,7 @@
 #include "kernel/event.h"
 #include "kernel/framebuffer.h"
 #include "kernel/hal.h"
+#include "kernel/hotplug.h"
 #include "kernel/irq.h"
 #include "kernel/log.h"
 #include "kernel/memory.h"
@@ -106,6 +107,7 @@ static _Noreturn void run(void)
     app_init();      /* the app level, and its memory */
     drivers_start(); /* buses, balloon */
     suspend_init();  /* can this machine sleep? */
+    hotplug_start(); /* what comes and goes later */
     suites_run();    /* the test image ends here */
     event_start();   /* events wait for their turn from now on */
     sample_start();  /* the setting `sample` */

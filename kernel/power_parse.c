@@ -17,6 +17,8 @@
 #define FADT_PM1A_CNT      64
 #define FADT_PM1B_CNT      68
 #define FADT_PM1_EVT_LEN   88
+#define FADT_GPE0          80
+#define FADT_GPE0_BYTES    92
 #define FADT_FLAGS         112
 #define FADT_RESET_REG     116
 #define FADT_RESET_VALUE   128
@@ -26,6 +28,7 @@
 #define FADT_X_PM1B_EVENT  160
 #define FADT_X_PM1A_CNT    172
 #define FADT_X_PM1B_CNT    184
+#define FADT_X_GPE0        220
 #define FADT_SLEEP_CONTROL 244
 
 #define FLAG_RESET_REG_SUP BIT32(10)
@@ -109,6 +112,8 @@ void power_parse_fadt(const uint8_t *fadt, size_t len, struct power_tables *out)
     out->facs = field(fadt, len, FADT_X_FACS, 8);
     if (out->facs == 0)
         out->facs = field(fadt, len, FADT_FACS, 4);
+    if (field(fadt, len, FADT_GPE0_BYTES, 1) >= 2)
+        out->gpe0 = fixed_reg(fadt, len, FADT_X_GPE0, FADT_GPE0);
     if (smi_command <= UINT16_MAX) {
         out->smi_command = (uint16_t)smi_command;
         out->acpi_enable = (uint8_t)field(fadt, len, FADT_ACPI_ENABLE, 1);

@@ -21,6 +21,7 @@ struct power_tables {
     struct power_reg pm1a_control, pm1b_control; /* 16 bit */
     struct power_reg pm1a_event, pm1b_event;     /* status, then enable */
     uint8_t pm1_event_bytes;                     /* of both together */
+    struct power_reg gpe0; /* its status bytes come first, then as many that enable */
     struct power_reg sleep_control; /* 8 bit; machines without the fixed hardware */
     struct power_reg reset;         /* 8 bit */
     uint8_t reset_value;

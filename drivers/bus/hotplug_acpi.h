@@ -4,7 +4,7 @@
  * slots tells what came and what shall go, and writing a mask ejects. The tables say where the block
  * is and which bus each select number means; QEMU numbers them in an order of its own.
  *
- *     hotplug_acpi_parse(dsdt + 36, len - 36, &desc);       // and each SSDT: it adds
+ *     hotplug_acpi_parse(dsdt + 36, len - 36, &desc);       // other blocks add to it
  *     hotplug_acpi_open(&hp, &desc, &config);
  *     every now and then:
  *         while (hotplug_acpi_next(&hp, &event)) ...        // bounded: a mask for each bus

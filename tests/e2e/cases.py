@@ -221,3 +221,27 @@ SLEEPLESS = (
     (Case("sleepless-q35", extra=("-global", "ICH9-LPC.disable_s3=1")), "no _S3_ in the DSDT"),
 )
 SUSPEND_APPS = Case("suspend-apps", memory=128 * MIB)
+
+
+@dataclasses.dataclass(frozen=True)
+class Plug:
+    """Where a balloon can be plugged: the bus, and the slot in the ACPI block (0: native)."""
+
+    case: Case
+    bus: str
+    block: int = 0
+    select: int = 0
+    slot: int = 0
+
+
+HOTPLUG = (
+    Plug(Case("q35-native", memory=256 * MIB, device="virtio-balloon-pci,bus=rp",
+              extra=ROOT_PORT + ("-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off")),
+         bus="rp"),
+    Plug(Case("q35-acpi", memory=256 * MIB, device="virtio-balloon-pci,bus=rp", extra=ROOT_PORT),
+         bus="rp", block=0xCC0),
+    Plug(Case("pc-root", machine="pc", memory=256 * MIB), bus="pci.0", block=0xAE00, slot=2),
+    Plug(Case("pc-bridge", machine="pc", memory=256 * MIB, device="virtio-balloon-pci,bus=br",
+              extra=("-device", "pci-bridge,id=br,chassis_nr=1")),
+         bus="br", block=0xAE00, select=1),
+)

@@ -48,6 +48,13 @@ static void a_pc_has_control_ports(void **state)
     assert_int_equal(tables.reset.addr, 0xCF9);
     assert_int_equal(tables.reset_value, 0x0F);
 
+    assert_int_equal(tables.gpe0.addr, 0); /* it says no length */
+    put32(fadt + 80, 0xAFE0);
+    fadt[92] = 4;
+    power_parse_fadt(fadt, 244, &tables);
+    assert_true(tables.gpe0.is_port);
+    assert_int_equal(tables.gpe0.addr, 0xAFE0);
+
     put64(fadt + 140, 0x123456000); /* the extended fields win */
     memcpy(fadt + 172, "\x01\x10\x00\x02\x04\x40", 6);
     power_parse_fadt(fadt, sizeof(fadt), &tables);

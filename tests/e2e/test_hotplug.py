@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The balloon is unplugged and plugged again: native and ACPI hot-plug, asked for and torn out."""
+
+import dataclasses
+import time
+
+import pytest
+from cases import HOTPLUG
+from driven import SEEN_EVENTS
+from host.errors import MIB
+from host.host_memory import PAGE
+from host.qemu import BALLOON_ID
+
+pytestmark = pytest.mark.e2e
+PHASES = ("idle", "inflating", "deflating", "app")
+WAYS = pytest.mark.parametrize("way", HOTPLUG, ids=[way.case.name for way in HOTPLUG])
+ROOT_PORT = 1  # its slot on pcie.0: the first device there
+PORT_CAP = 0x54
+LARGE = 768 * MIB  # takes longer to move than the guest takes to notice a request
+
+
+class Plugger:
+    """A guest whose balloon comes and goes."""
+
+    def __init__(self, guest, way):
+        self.guest, self.qmp, self.way = guest, guest.qmp, way
+
+    def deleted(self, since):
+        """Host times of DEVICE_DELETED of our balloon since then."""
+        self.qmp.execute("query-status")  # takes in what has come
+        return [at for at, event in self.qmp.events if event["event"] == "DEVICE_DELETED"
+                and event["data"].get("device") == BALLOON_ID and at >= since]
+
+    def wait_deleted(self, since, timeout=60):
+        deadline = time.monotonic() + timeout
+        while not self.deleted(since):
+            assert time.monotonic() < deadline, "QEMU does not say DEVICE_DELETED"
+            time.sleep(0.02)
+
+    def wait_event(self, since, timeout=60, **words):
+        return self.guest.guest.wait_for(lambda e: e.has(**words), timeout, since, str(words))
+
+    def unplug(self):
+        """device_del until the host has it back. Returns how long that took."""
+        since, start = self.guest.guest.seen, time.monotonic()
+        self.qmp.execute("device_del", id=BALLOON_ID)
+        self.wait_deleted(start)
+        took = time.monotonic() - start
+        asked = self.wait_event(since, event="unplug_request")
+        gone = self.wait_event(since, event="unplugged")
+        assert asked.get("place") == gone.get("place")
+        detached = self.wait_event(since, balloon="virtio", event="detached")
+        assert asked.t <= detached.t <= gone.t
+        assert self.guest.mem().number("ballooned") == 0
+        return took
+
+    def plug(self):
+        since = self.guest.guest.seen
+        self.qmp.execute("device_add", driver="virtio-balloon-pci", id=BALLOON_ID, bus=self.way.bus)
+        attached = self.wait_event(since, balloon="virtio", event="attached")
+        plugged = self.wait_event(since, event="plugged")
+        assert plugged.get("result") == "OK"
+        assert self.guest.events(since, event="removed") == []
+        return attached
+
+    def tear(self):
+        """Take the device away as the guest would, but unasked: through the monitor."""
+        if self.way.block:
+            self.out("w", self.way.block + 0x10, self.way.select)
+            self.out("w", self.way.block + 8, 1 << self.way.slot)
+        else:
+            self.out("w", 0xCF8, 1 << 31 | ROOT_PORT << 11 | PORT_CAP + 0x18)
+            self.out("h", 0xCFC, 0x7C0)  # power and indicator off
+
+    def out(self, width, port, value):
+        self.qmp.execute("human-monitor-command", command_line=f"o /{width} {port:#x} {value:#x}")
+
+
+@pytest.fixture
+def plugger(boot):
+    def begin(way, **fields):
+        class Begun:
+            def __enter__(self):
+                self.context = boot(way.case, **fields)
+                return Plugger(self.context.__enter__(), way)
+
+            def __exit__(self, *problem):
+                return self.context.__exit__(*problem)
+        return Begun()
+    return begin
+
+
+def nothing_is_lost(guest):
+    """Without a balloon all memory can be written to, is in the RAM file then, and free afterwards."""
+    total = guest.mem("mem check").number("total")
+    assert guest.mem().number("ballooned") == 0
+    filled = guest.fill_and_free("90%")
+    assert filled > total * 8 // 10
+    assert guest.guest.ram_file.allocated() >= filled
+    assert guest.mem("mem check").number("free") >= filled
+
+
+def is_under_way(guest, since, target):
+    """Whether the balloon was not at its target when the request to unplug was seen."""
+    events = guest.events(since)
+    at = next(i for i, event in enumerate(events) if event.has(event="unplug_request"))
+    sizes = [event.number("actual") for event in events[:at] if event.number("actual") is not None]
+    return not sizes or sizes[-1] * PAGE < guest.memory - target
+
+
+def meets_targets(guest, *targets):
+    for target in targets:
+        guest.go_to(target, timeout=120)
+        guest.check_size()
+        guest.check_holes()
+
+
+@WAYS
+@pytest.mark.parametrize("phase", PHASES)
+def test_unplug_and_replug(plugger, way, phase):
+    memory = LARGE if phase in ("inflating", "deflating") else way.case.memory
+    with plugger(way, memory=memory) as hands:
+        guest = hands.guest
+        guest.memory = memory
+        guest.fill_and_free("90%")
+        since = guest.guest.seen
+        if phase == "inflating":
+            hands.qmp.balloon(128 * MIB)
+        elif phase == "deflating":
+            guest.go_to(128 * MIB, timeout=120)
+            hands.qmp.balloon(memory)
+        else:
+            guest.go_to(memory // 2)
+        if phase == "app":
+            guest.guest.send("run touch --size=30% --seconds=4s")
+            hands.wait_event(since, event="app_start")
+        took = hands.unplug()
+        print(f"{way.case.name} {phase}: gone after {took * 1000:.0f} ms")
+        if phase == "inflating":
+            assert is_under_way(guest, since, 128 * MIB), "the unplug came too late to disturb"
+        if phase == "app":
+            end = hands.wait_event(since, app="touch", event="app_exit")
+            assert (end.get("by"), end.number("code")) == ("exit", 0)
+        nothing_is_lost(guest)
+        attached = hands.plug()
+        assert attached.get("irq") == "intx"
+        meets_targets(guest, memory // 2, memory // 4 * 3)
+        hands.unplug()
+
+
+@WAYS
+@pytest.mark.parametrize("phase", ("idle", "inflating"))
+def test_torn_out(plugger, way, phase):
+    """Surprise removal: the driver learns of it, all frames are the guest's again."""
+    memory = LARGE if phase == "inflating" else way.case.memory
+    with plugger(way, memory=memory) as hands:
+        guest = hands.guest
+        guest.memory = memory
+        guest.fill_and_free("90%")
+        if phase == "inflating":
+            hands.qmp.balloon(128 * MIB)
+            time.sleep(0.1)
+        else:
+            guest.go_to(memory // 2)
+        since, start = guest.guest.seen, time.monotonic()
+        hands.tear()
+        removed = hands.wait_event(since, event="removed")
+        assert removed.number("surprise") == 1
+        hands.wait_deleted(start)
+        assert guest.events(since, event="unplug_request") == []
+        assert guest.mem().number("ballooned") == 0
+        nothing_is_lost(guest)
+        hands.plug()
+        meets_targets(guest, memory // 2, memory)
+        hands.unplug()
+
+
+@pytest.mark.parametrize("way", [HOTPLUG[0], HOTPLUG[2]], ids=lambda way: way.case.name)
+def test_twenty_cycles(plugger, way):
+    with plugger(way) as hands:
+        guest = hands.guest
+        free = guest.mem().number("free")
+        for _ in range(20):
+            guest.go_to(way.case.memory // 2)
+            hands.unplug()
+            hands.plug()
+        assert abs(guest.mem("mem check").number("free") - free) <= 64 << 10
+        meets_targets(guest, way.case.memory // 2)
+        guest.guest.ask("doctor", event="doctor")
+        SEEN_EVENTS.extend(guest.events(event="doctor"))
+
+
+def test_plugged_for_the_first_time(plugger):
+    """A machine that booted without a balloon gets one."""
+    for way in HOTPLUG:
+        with plugger(way, balloon="") as hands:
+            assert hands.guest.events(event="attached") == []
+            hands.plug()
+            meets_targets(hands.guest, way.case.memory // 2)
+            hands.unplug()
+
+
+@pytest.mark.parametrize("way", [HOTPLUG[0], HOTPLUG[2]], ids=lambda way: way.case.name)
+def test_under_efi(plugger, way):
+    """Other firmware, other windows: those of OVMF lie above 4 GiB."""
+    with plugger(dataclasses.replace(way, case=dataclasses.replace(way.case, boot="efi"))) as hands:
+        meets_targets(hands.guest, way.case.memory // 2)
+        hands.unplug()
+        hands.plug()
+        meets_targets(hands.guest, way.case.memory // 2)
+
+
+def test_idle_costs_next_to_nothing(plugger):
+    for way in HOTPLUG:
+        with plugger(way) as hands:
+            share = hands.guest.cpu_share()
+            assert share < 0.02, f"{way.case.name}: {share:.1%} of a core"
