@@ -15,6 +15,11 @@
 #define IO_LAST       UINT64_C(0xFFFF)
 #define MEM32_LAST    UINT64_C(0xFFFFFFFF)
 #define MEM64_LAST    (BIT64(52) - 1)
+#define PIIX_VENDOR   0x8086
+#define PIIX_DEVICE   0x7000
+#define PIIX_SLOT     1u
+#define PIIX_PIRQ     0x60
+#define PIIX_LINES    16
 #define HEADER_PLAIN  0u
 #define HEADER_BRIDGE 1u
 
@@ -306,6 +311,21 @@ static uint8_t line_on_bus(struct pci_host *host, uint8_t bus, unsigned wire)
     return 0;
 }
 
+/* i440FX with PIIX3 (QEMU's pc): the ISA bridge has a register for each of PIRQA to D, and slot 1 begins
+ * with A. Bit 7: not routed. */
+static uint8_t line_of_piix(struct pci_host *host, uint8_t bus, unsigned wire)
+{
+    struct pci_dev isa = {.host = host, .bus = bus, .slot = PIIX_SLOT};
+    uint32_t line;
+    bool multi;
+
+    if (!pci_identify(&isa, &multi) || isa.vendor != PIIX_VENDOR ||
+        isa.device != PIIX_DEVICE)
+        return 0;
+    line = pci_cfg_read(&isa, PIIX_PIRQ + ((wire - PIIX_SLOT) & 3), 1);
+    return line < PIIX_LINES ? (uint8_t)line : 0;
+}
+
 void pci_lines_learn(struct pci_host *host, uint8_t bus, const struct pci_dev *bridge,
                      struct pci_lines *out)
 {
@@ -313,6 +333,8 @@ void pci_lines_learn(struct pci_host *host, uint8_t bus, const struct pci_dev *b
         out->line[wire] = line_on_bus(host, bus, wire);
         if (out->line[wire] == 0 && bridge)
             out->line[wire] = line_on_bus(host, bridge->bus, (bridge->slot + wire) & 3);
+        else if (out->line[wire] == 0)
+            out->line[wire] = line_of_piix(host, bus, wire);
     }
 }
 

@@ -70,8 +70,8 @@ struct pci_lines {
 
 /*
  * Ask the functions that firmware set up: slot and pin make a wire (PCI 3.0, 2.2.6), behind a bridge
- * the wires are those of its own bus. `bridge` NULL: a root bus. Further functions of a slot do not
- * count there, as chipsets wire theirs otherwise.
+ * the wires are those of its own bus. `bridge` NULL: a root bus, where a chipset that is known is asked
+ * as well. Further functions of a slot do not count, as chipsets wire theirs otherwise.
  */
 void pci_lines_learn(struct pci_host *host, uint8_t bus, const struct pci_dev *bridge,
                      struct pci_lines *out);

@@ -54,9 +54,11 @@ class Plugger:
         assert self.guest.mem().number("ballooned") == 0
         return took
 
-    def plug(self):
+    def plug(self, **options):
+        """device_add until a driver runs it. Returns its event."""
         since = self.guest.guest.seen
-        self.qmp.execute("device_add", driver="virtio-balloon-pci", id=BALLOON_ID, bus=self.way.bus)
+        self.qmp.execute("device_add", driver="virtio-balloon-pci", id=BALLOON_ID, bus=self.way.bus,
+                         **options)
         attached = self.wait_event(since, balloon="virtio", event="attached")
         plugged = self.wait_event(since, event="plugged")
         assert plugged.get("result") == "OK"
@@ -198,6 +200,45 @@ def test_plugged_for_the_first_time(plugger):
             hands.plug()
             meets_targets(hands.guest, way.case.memory // 2)
             hands.unplug()
+
+
+def test_any_slot_of_the_root_bus_has_its_interrupt(plugger):
+    with plugger(HOTPLUG[2], balloon="") as hands:
+        for slot in (5, 6, 7, 8):
+            assert hands.plug(addr=str(slot)).get("irq") == "intx"
+            meets_targets(hands.guest, 128 * MIB, 192 * MIB, 128 * MIB, 192 * MIB)
+            hands.unplug()
+        assert hands.guest.events(event="polled") == []
+
+
+def test_a_legacy_device_gets_its_ports(plugger):
+    legacy = {"disable-legacy": "off", "disable-modern": True}
+    for way in HOTPLUG[2:]:
+        with plugger(way, balloon="") as hands:
+            assert hands.plug(**legacy).get("transport") == "pci-legacy"
+            meets_targets(hands.guest, way.case.memory // 2)
+            hands.unplug()
+
+
+@pytest.mark.parametrize("way", [HOTPLUG[0], HOTPLUG[2]], ids=lambda way: way.case.name)
+def test_a_sleep_is_no_event(plugger, way):
+    """All slot registers are reset by a sleep; the device is there all the same, and can be unplugged."""
+    with plugger(way) as hands:
+        since = hands.guest.guest.seen
+        hands.guest.guest.send("suspend")
+        deadline = time.monotonic() + 60
+        while hands.qmp.execute("query-status")["status"] != "suspended":
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        hands.qmp.execute("system_wakeup")
+        hands.wait_event(since, event="resumed")
+        time.sleep(0.7)
+        for kind in ("removed", "unplug_request", "plugged"):
+            assert hands.guest.events(since, event=kind) == []
+        meets_targets(hands.guest, way.case.memory // 2)
+        hands.unplug()
+        hands.plug()
+        meets_targets(hands.guest, way.case.memory // 2)
 
 
 @pytest.mark.parametrize("way", [HOTPLUG[0], HOTPLUG[2]], ids=lambda way: way.case.name)

@@ -466,6 +466,25 @@ static void lines_follow_the_wires(void **state)
     rig_end(&r);
 }
 
+static void the_chipset_of_pc_knows_its_wires(void **state)
+{
+    struct rig r;
+    struct pci_lines lines;
+
+    (void)state;
+    rig_init(&r);
+    struct pci_model_fn *isa = add(&r, 0, 1, 0), *a = add(&r, 0, 2, 0);
+
+    pci_model_set(isa, 0x60, 4, 0x800B0A0B);
+    set_line(a, 1, 5); /* what firmware wrote goes first: wire 2 */
+    pci_lines_learn(&r.host, 0, NULL, &lines);
+    assert_memory_equal(lines.line, ((uint8_t[]){0, 0, 5, 0}), 4); /* another device */
+    pci_model_identity(isa, 0x8086, 0x7000, 0);
+    pci_lines_learn(&r.host, 0, NULL, &lines);
+    assert_memory_equal(lines.line, ((uint8_t[]){0, 11, 5, 11}), 4);
+    rig_end(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -482,6 +501,7 @@ int main(void)
         cmocka_unit_test(a_bus_that_claims_everything),
         cmocka_unit_test(no_two_bars_overlap),
         cmocka_unit_test(lines_follow_the_wires),
+        cmocka_unit_test(the_chipset_of_pc_knows_its_wires),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
