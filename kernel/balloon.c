@@ -8,6 +8,7 @@
 #include "kernel/config.h"
 #include "kernel/hal.h"
 #include "kernel/log.h"
+#include "kernel/x86/confidential.h"
 
 #include "base/err.h"
 
@@ -87,6 +88,16 @@ static void start_interrupts(void)
         virtio_balloon_use_polling(device.vb);
 }
 
+/* Where freed memory is to be zero and the host has not agreed to that, what comes back must be filled. */
+static void heed_poison(const struct virtio_balloon_opts *opts)
+{
+    struct virtio_balloon_status now;
+
+    virtio_balloon_get_status(device.vb, &now);
+    device.client.gives_anything =
+        opts->frees_zeroed && !(now.features & BIT64(VIRTIO_BALLOON_F_PAGE_POISON));
+}
+
 /* With the best kind of interrupt that the device takes. */
 static int attach_driver(struct virtio_port *port)
 {
@@ -94,6 +105,8 @@ static int attach_driver(struct virtio_port *port)
         .accept_oom = config_bool("balloon.oom"),
         .classic_stats = config_is("balloon.stats", "classic"),
         .hint = config_bool("balloon.hint"),
+        .frees_zeroed = config_is("balloon.poison", "zero"),
+        .is_confidential = cpu_is_confidential(),
         .poll_interval_ns = config_u64("poll_interval"),
         .early_return = config_bool("balloon.early_return"),
         .wide = config_is("balloon.wide", "on")    ? VIRTIO_BALLOON_WIDE_ON
@@ -110,6 +123,8 @@ static int attach_driver(struct virtio_port *port)
         err = virtio_balloon_attach(&port->transport, &device.client.hal, &opts,
                                     &device.vb);
     } while (err == -ENOSPC && virtio_port_irq_fall_back(port));
+    if (!err)
+        heed_poison(&opts);
     return err;
 }
 

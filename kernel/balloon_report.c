@@ -4,11 +4,13 @@
 #include "kernel/clock.h"
 #include "kernel/event.h"
 #include "kernel/format.h"
+#include "kernel/log.h"
 #include "kernel/timer.h"
 
 #define EVENT_GAP_NS (50 * NS_PER_MS) /* between progress events: 20 a second */
 /* a second, with those of new targets and of rest: a host may flap */
-#define EVENTS_MAX 40
+#define EVENTS_MAX   40
+#define FEATURE_TEXT 200 /* all names and a blank before each */
 
 /* Owned by the balloon's task. */
 static struct {
@@ -39,11 +41,44 @@ static void describe_queues(const struct virtio_balloon_status *now, char *text,
                                     names[i], now->queues[i]);
 }
 
+/* Names of all bits that are ever accepted. */
+static const struct {
+    unsigned bit;
+    const char *name;
+} feature_names[] = {
+    {VIRTIO_BALLOON_F_MUST_TELL_HOST, "must-tell-host"},
+    {VIRTIO_BALLOON_F_STATS_VQ, "stats-vq"},
+    {VIRTIO_BALLOON_F_DEFLATE_ON_OOM, "deflate-on-oom"},
+    {VIRTIO_BALLOON_F_FREE_PAGE_HINT, "free-page-hint"},
+    {VIRTIO_BALLOON_F_PAGE_POISON, "page-poison"},
+    {VIRTIO_BALLOON_F_REPORTING, "page-reporting"},
+    {VIRTIO_F_ANY_LAYOUT, "any-layout"},
+    {VIRTIO_F_INDIRECT_DESC, "indirect-desc"},
+    {VIRTIO_F_EVENT_IDX, "event-idx"},
+    {VIRTIO_F_VERSION_1, "version-1"},
+    {VIRTIO_F_ACCESS_PLATFORM, "access-platform"},
+    {VIRTIO_F_RING_PACKED, "ring-packed"},
+    {VIRTIO_F_IN_ORDER, "in-order"},
+};
+
+static void print_features(uint64_t features)
+{
+    char text[FEATURE_TEXT] = "";
+    size_t len = 0;
+
+    for (unsigned i = 0; i < ARRAY_LEN(feature_names); i++)
+        if (features & BIT64(feature_names[i].bit) && len < sizeof(text))
+            len += (size_t)format_s(text + len, sizeof(text) - len, " %s",
+                                    feature_names[i].name);
+    log_info("balloon: features:%s", len ? text : " none");
+}
+
 static void tell_attached(const struct virtio_balloon_status *now,
                           const struct virtio_port *port)
 {
     char queues[80];
 
+    print_features(now->features);
     describe_queues(now, queues, sizeof(queues));
     event_emit(
         "balloon=virtio event=attached features=0x%llx offered=0x%llx queues=%s at=\"%s\" "

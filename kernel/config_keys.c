@@ -42,6 +42,13 @@ const struct config_key config_keys[CONFIG_KEY_COUNT] = {
         .meaning = "tell a migrating host which memory is free and need not be sent",
     },
     {
+        .name = "balloon.poison",
+        .type = CONFIG_TYPE_CHOICE,
+        .built_in = "off",
+        .allowed = "off|zero",
+        .meaning = "fill freed memory with zeros, and accept PAGE_POISON",
+    },
+    {
         .name = "balloon.early_return",
         .type = CONFIG_TYPE_BOOL,
         .built_in = "on",

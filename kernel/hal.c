@@ -65,14 +65,26 @@ static int run_take(void *ctx, unsigned order, struct run_want want, pfn_t *out,
 
 static void run_give(void *ctx, pfn_t first, unsigned order, enum run_state run_state)
 {
-    (void)ctx;
-    pmm_give(state.pmm, first, order, run_state);
+    const struct hal_client *client = ctx;
+
+    /* A balloon does not write to what it holds. */
+    if (client->gives_anything)
+        pmm_give(state.pmm, first, order, RUN_TOUCHED);
+    else
+        pmm_give_unwritten(state.pmm, first, order, run_state);
 }
 
 static void blocks_give(void *ctx, pfn_t first, uint64_t mask, enum run_state run_state)
 {
-    (void)ctx;
-    pmm_give_blocks(state.pmm, first, mask, run_state);
+    const struct hal_client *client = ctx;
+
+    if (!client->gives_anything) {
+        pmm_give_blocks(state.pmm, first, mask, run_state);
+        return;
+    }
+    for (; mask != 0; mask &= mask - 1)
+        run_give(ctx, pfn_add(first, (uint64_t)__builtin_ctzll(mask) * BLOCK_FRAMES),
+                 BLOCK_ORDER, run_state);
 }
 
 static uint64_t blocks_take_back(void *ctx, pfn_t first, uint64_t mask)
@@ -149,6 +161,7 @@ static void wake_at(void *ctx, uint64_t when_ns)
 void hal_mem_stats(struct mem_stats *out)
 {
     const struct appmem_stats *app = &app_memory()->stats;
+    const struct pressure *pressure = app_memory_pressure();
     struct pmm_stats pmm;
 
     pmm_stats(state.pmm, &pmm);
@@ -158,7 +171,11 @@ void hal_mem_stats(struct mem_stats *out)
         .free_bytes = pmm.free_frames << FRAME_SHIFT,
         .cache_bytes = app->volatile_frames << FRAME_SHIFT,
         .minor_faults = state.past_faults + app->minor_faults,
-        .alloc_stalls = app_memory_pressure()->stalls,
+        .alloc_stalls = pressure->stalls,
+        .async_scan = pressure->async.scanned << FRAME_SHIFT,
+        .async_reclaim = pressure->async.reclaimed << FRAME_SHIFT,
+        .direct_scan = pressure->direct.scanned << FRAME_SHIFT,
+        .direct_reclaim = pressure->direct.reclaimed << FRAME_SHIFT,
         .block_allocs = pmm.block_allocs,
         .block_failures = pmm.block_failures,
         .oom_events = state.oom_events,

@@ -14,6 +14,7 @@
 /* One driver's view: its task and its deadline. Lives as long as the driver. */
 struct hal_client {
     struct balloon_hal hal; /* hand this to the driver; its ctx is this object */
+    bool gives_anything;    /* what it gives back may hold anything: pmm_give() looks at it */
     struct task task;
     struct timer timer;
 };

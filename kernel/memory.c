@@ -225,6 +225,8 @@ void memory_start(void)
     if (pmm_init(&memory.ram, reserve, &memory.pmm))
         boot_refuse("too little RAM: no range holds the allocator's %llu bytes",
                     (unsigned long long)pmm_metadata_bytes(&memory.ram));
+    if (config_is("balloon.poison", "zero"))
+        pmm_zero_freed(memory.pmm);
     heap_init(&memory.heap, memory.pmm);
     paging_use(tables);
     log_info(

@@ -13,7 +13,8 @@ static struct appmem_region *find_purgeable(struct appmem *mem, uint64_t start)
                                                                                   : NULL;
 }
 
-static void purge(struct appmem *mem, struct appmem_region *region)
+static void purge(struct appmem *mem, struct appmem_region *region,
+                  struct pressure_reclaim *by)
 {
     uint64_t frames = appmem_drop(mem, region->start, region->end - region->start);
 
@@ -21,17 +22,24 @@ static void purge(struct appmem *mem, struct appmem_region *region)
     appmem_count(mem, region, 0, region->reserved);
     appmem_flag(mem, region, region->flags | APPMEM_PURGED);
     mem->stats.purged += frames;
+    by->scanned += (region->end - region->start) >> FRAME_SHIFT;
+    by->reclaimed += frames;
     mem->config.pressure->purges++;
 }
 
 uint64_t appmem_purge_oldest(struct appmem *mem)
 {
+    struct pressure *pressure = mem->config.pressure;
+    /* An allocation that reclaims is stalled for so long. */
+    struct pressure_reclaim *by =
+        pressure->is_stalled ? &pressure->direct : &pressure->async;
+
     while (!list_is_empty(&mem->volatiles)) {
         struct appmem_region *region =
             LIST_ENTRY(mem->volatiles.next, struct appmem_region, lru);
         uint64_t frames = region->resident;
 
-        purge(mem, region);
+        purge(mem, region, by);
         if (frames > 0)
             return frames;
     }
@@ -65,7 +73,7 @@ int appmem_set_needed(struct appmem *mem, uint64_t start)
 
     if (reclaim_promise(mem, pages + appmem_tables_of(missing, pages))) {
         if (!(region->flags & APPMEM_PURGED))
-            purge(mem, region);
+            purge(mem, region, &mem->config.pressure->direct);
         mem->stats.refused++;
         return -ENOMEM;
     }

@@ -5,6 +5,7 @@
 #include "mm/pmm_internal.h"
 
 #include "base/err.h"
+#include "mm/mmu.h"
 
 /* Whole free blocks, touched ones first. */
 static uint32_t find_whole(const struct pmm *pmm, bool touched_only, uint64_t first_limit)
@@ -139,7 +140,25 @@ int pmm_take(struct pmm *pmm, struct pmm_want want, struct pmm_run *out)
     return err;
 }
 
+void pmm_zero_freed(struct pmm *pmm)
+{
+    pmm->zeroes_freed = true;
+}
+
+void pmm_wipe(const struct pmm *pmm, pfn_t pfn, uint64_t frames)
+{
+    if (pmm->zeroes_freed)
+        __builtin_memset(mmu_phys_to_virt(pfn_to_paddr(pfn)), 0, frames << FRAME_SHIFT);
+}
+
 void pmm_give(struct pmm *pmm, pfn_t pfn, unsigned order, enum run_state state)
+{
+    if (state == RUN_TOUCHED)
+        pmm_wipe(pmm, pfn, UINT64_C(1) << order);
+    pmm_give_unwritten(pmm, pfn, order, state);
+}
+
+void pmm_give_unwritten(struct pmm *pmm, pfn_t pfn, unsigned order, enum run_state state)
 {
     assert(order == 0 || order == BLOCK_ORDER);
     if (order == 0) {

@@ -84,7 +84,14 @@ int pmm_take(struct pmm *pmm, struct pmm_want want, struct pmm_run *out);
  * bug: assert. */
 void pmm_give(struct pmm *pmm, pfn_t pfn, unsigned order, enum run_state state);
 
-/* The same for up to 64 blocks at once: bit i of `mask` is the block at first + i * BLOCK_FRAMES. */
+/* The same, for memory that nobody wrote to since it was taken: pmm_zero_freed() need not look at it. */
+void pmm_give_unwritten(struct pmm *pmm, pfn_t pfn, unsigned order, enum run_state state);
+
+/* From now on what is given back as RUN_TOUCHED is filled with zeros first. Costs the giver the time of
+ * that. What was free already stays as it is. */
+void pmm_zero_freed(struct pmm *pmm);
+
+/* The same as pmm_give_unwritten() for up to 64 blocks at once: bit i of `mask` is the block at first + i * BLOCK_FRAMES. */
 void pmm_give_blocks(struct pmm *pmm, pfn_t first, uint64_t mask, enum run_state state);
 
 /* Take blocks again, PMM_MOVABLE, that were given as RUN_UNTOUCHED and that nobody has had since; at most

@@ -113,6 +113,7 @@ struct pmm {
     uint64_t maps_free;
     bool is_growing; /* the pool is taking a frame for itself */
 
+    bool zeroes_freed;
     struct pmm_lender lender; /* hooks are NULL where there is none */
 
     struct pmm_stats stats; /* `free` and its parts are kept current here as well */
@@ -135,6 +136,8 @@ int pmm_frame_take(struct pmm *pmm, const struct pmm_want *want, uint64_t limit,
  * nothing came. */
 bool pmm_recall_for(struct pmm *pmm, uint64_t frames);
 bool pmm_recall_all(struct pmm *pmm);
+void pmm_wipe(const struct pmm *pmm, pfn_t pfn,
+              uint64_t frames); /* where that is asked for */
 
 /* pmm_block.c */
 const struct pmm_range *pmm_range_of(const struct pmm *pmm,

@@ -87,7 +87,9 @@ static bool pool_shrink(struct pmm *pmm)
     list_remove(&last->link);
     pmm->maps_free -= maps;
     pmm->stats.metadata_bytes -= FRAME_SIZE;
-    pmm_frame_give(pmm, pfn_from_paddr(last->addr), RUN_TOUCHED);
+    pfn_t pfn = pfn_from_paddr(last->addr);
+    pmm_wipe(pmm, pfn, 1); /* `last` is gone with it */
+    pmm_frame_give(pmm, pfn, RUN_TOUCHED);
     return true;
 }
 

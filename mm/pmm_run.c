@@ -150,6 +150,7 @@ void pmm_give_run(struct pmm *pmm, pfn_t pfn, uint64_t frames)
 {
     uint64_t past = pfn.n + frames;
 
+    pmm_wipe(pmm, pfn, frames);
     while (pfn.n < past) {
         if (pfn.n % BLOCK_FRAMES == 0 && past - pfn.n >= BLOCK_FRAMES) {
             pmm_whole_give(pmm, pmm_block_of(pmm, pfn), RUN_TOUCHED);

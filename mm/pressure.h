@@ -39,6 +39,11 @@ enum pressure_window {
     PRESSURE_WINDOWS,
 };
 
+/* Frames of volatile regions: looked at, and freed by that. */
+struct pressure_reclaim {
+    uint64_t scanned, reclaimed;
+};
+
 struct pressure {
     uint64_t min_bytes; /* what the app never gets; min <= low <= high */
     uint64_t low_bytes, high_bytes;
@@ -51,9 +56,11 @@ struct pressure {
     bool is_stalled;   /* one is in progress */
 
     /* Counted here by whoever does it. */
-    uint64_t purges;    /* volatile regions dropped */
-    uint64_t oom_calls; /* times the balloon was asked */
-    uint64_t refusals;  /* allocations refused after all that */
+    uint64_t purges;                /* volatile regions dropped */
+    struct pressure_reclaim async;  /* for the balloon, by its task */
+    struct pressure_reclaim direct; /* inside an allocation's call */
+    uint64_t oom_calls;             /* times the balloon was asked */
+    uint64_t refusals;              /* allocations refused after all that */
 
     uint64_t seen_ns;                    /* the latest time given */
     uint64_t period_start_ns;            /* of the period that seen_ns lies in */

@@ -27,6 +27,10 @@ unsigned balloon_stats_sample(const struct balloon *b, uint64_t lent_bytes, bool
         [BALLOON_STAT_BLOCK_FAILURES] = mem.block_failures,
         [BALLOON_STAT_OOM_EVENTS] = mem.oom_events,
         [BALLOON_STAT_ALLOC_STALLS] = mem.alloc_stalls,
+        [BALLOON_STAT_ASYNC_SCAN] = mem.async_scan,
+        [BALLOON_STAT_DIRECT_SCAN] = mem.direct_scan,
+        [BALLOON_STAT_ASYNC_RECLAIM] = mem.async_reclaim,
+        [BALLOON_STAT_DIRECT_RECLAIM] = mem.direct_reclaim,
     };
     unsigned count = classic ? BALLOON_STATS_CLASSIC : BALLOON_STATS_FULL;
 

@@ -18,11 +18,14 @@ enum balloon_stat_tag {
     BALLOON_STAT_BLOCK_FAILURES = 9,
     BALLOON_STAT_OOM_EVENTS = 10,
     BALLOON_STAT_ALLOC_STALLS = 11,
+    BALLOON_STAT_ASYNC_SCAN = 12,
+    BALLOON_STAT_DIRECT_SCAN = 13,
+    BALLOON_STAT_ASYNC_RECLAIM = 14,
+    BALLOON_STAT_DIRECT_RECLAIM = 15,
 };
 
 #define BALLOON_STATS_CLASSIC 10 /* tags 0-9: hosts that choke on later ones, R-V-38 */
-/* those there is a truthful figure for; 12-15 need a reclaimer */
-#define BALLOON_STATS_FULL 12
+#define BALLOON_STATS_FULL    16
 
 struct balloon_stat {
     uint16_t tag;

@@ -88,8 +88,13 @@ int virtio_balloon_attach(const struct virtio_transport *transport,
                           struct virtio_balloon **out)
 {
     const struct balloon_rules rules = {.pfn_limit = BIT64(32) / VB_RATIO};
-    struct virtio_balloon *vb = allocate(hal, opts);
 
+    if (opts->is_confidential) {
+        log_to(&hal->log, LOG_WARN,
+               "virtio-balloon: not in a guest whose memory is encrypted");
+        return -ENOTSUP;
+    }
+    struct virtio_balloon *vb = allocate(hal, opts);
     if (!vb)
         return -ENOMEM;
     vb->goal = VIRTIO_BALLOON_RESTING;

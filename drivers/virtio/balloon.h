@@ -81,7 +81,10 @@ struct virtio_balloon_opts {
     bool accept_oom; /* take DEFLATE_ON_OOM when offered, R-V-41 */
     bool classic_stats; /* statistics of tags 0-9 only, R-V-38 */
     bool hint;          /* answer a request for hints with the free blocks, R-V-54 */
-    bool is_polled;     /* nobody will call virtio_balloon_isr() or _irq() */
+    bool frees_zeroed;  /* the OS fills freed memory with zeros: PAGE_POISON, R-V-57 */
+    bool
+        is_confidential; /* SEV or TDX: the host cannot take memory, no balloon, R-V-58 */
+    bool is_polled;      /* nobody will call virtio_balloon_isr() or _irq() */
     struct virtio_vectors vectors; /* MSI-X: then _irq() is called, R-T-16 */
     uint64_t poll_interval_ns;
 };

@@ -30,6 +30,7 @@ enum vb_config {
     VB_CONFIG_NUM_PAGES = 0,
     VB_CONFIG_ACTUAL = 4,
     VB_CONFIG_HINT_CMD_ID = 8,
+    VB_CONFIG_POISON_VAL = 12,
 };
 
 /* Command ids of the hint queue, virtio 1.3, 5.5.6.5. */

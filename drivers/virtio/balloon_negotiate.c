@@ -59,7 +59,7 @@ uint64_t vb_number_queues(uint64_t offered, uint64_t accepted,
     return drop;
 }
 
-/* R-V-06: our own table; what is not here is never accepted, bits 4, 6, 7 and 33 among it. */
+/* R-V-06: our own table; what is not here is never accepted, bits 6, 7, 8 and 42 among it. */
 static uint64_t supported_features(const struct virtio_balloon *vb)
 {
     uint64_t bits =
@@ -70,7 +70,21 @@ static uint64_t supported_features(const struct virtio_balloon *vb)
 
     if (vb->opts.accept_oom)
         bits |= BIT64(VIRTIO_BALLOON_F_DEFLATE_ON_OOM);
+    if (vb->opts.frees_zeroed) /* R-V-57: a promise, so only who keeps it */
+        bits |= BIT64(VIRTIO_BALLOON_F_PAGE_POISON);
     return bits & ~vb->dropped_features;
+}
+
+/* R-V-58: frame numbers are never translated, so bit 33 is left out at first; but a device that may sit
+ * behind an IOMMU insists on it. There is none that we programmed: addresses are what they are. */
+static bool accept_translation(void *ctx, unsigned attempt, uint64_t offered,
+                               uint64_t *features)
+{
+    (void)ctx;
+    if (attempt > 1 || !(offered & BIT64(VIRTIO_F_ACCESS_PLATFORM)))
+        return false;
+    *features |= BIT64(VIRTIO_F_ACCESS_PLATFORM);
+    return true;
 }
 
 /* Negotiate, again without what the device has no queue for. */
@@ -79,7 +93,8 @@ static int negotiate(struct virtio_balloon *vb)
     uint16_t max[VIRTIO_MAX_QUEUES];
 
     for (unsigned tries = 0; tries <= ARRAY_LEN(optional_queues); tries++) {
-        struct virtio_wanted wanted = {.supported = supported_features(vb)};
+        struct virtio_wanted wanted = {.supported = supported_features(vb),
+                                       .fallback = accept_translation};
         int err = virtio_negotiate(&vb->dev, &wanted);
 
         if (err)
@@ -147,6 +162,8 @@ static int set_up(struct virtio_balloon *vb)
     vb->core.early_return =
         vb->opts.early_return &&
         !virtio_has_feature(&vb->dev, VIRTIO_BALLOON_F_MUST_TELL_HOST);
+    if (virtio_has_feature(&vb->dev, VIRTIO_BALLOON_F_PAGE_POISON))
+        virtio_config_write32(&vb->dev, VB_CONFIG_POISON_VAL, 0);
     err = vb_hint_start(vb);
     if (err)
         return err;

@@ -11,9 +11,10 @@
 
 bool vb_may_report(const struct virtio_balloon *vb)
 {
-    /* R-V-57: a host that promised a filling may not drop anything. */
+    /* R-V-57: free memory that is zero may be dropped only by a host that has agreed to that value. */
     return vb->report.wait.vq &&
-           !virtio_has_feature(&vb->dev, VIRTIO_BALLOON_F_PAGE_POISON);
+           (!vb->opts.frees_zeroed ||
+            virtio_has_feature(&vb->dev, VIRTIO_BALLOON_F_PAGE_POISON));
 }
 
 unsigned vb_report_room(const struct virtio_balloon *vb)

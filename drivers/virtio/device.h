@@ -31,6 +31,7 @@
 
 /* virtio 1.3, 6: feature bits that belong to the ring and the transport. Bit numbers. */
 enum virtio_feature {
+    VIRTIO_F_ANY_LAYOUT = 27, /* of legacy devices */
     VIRTIO_F_INDIRECT_DESC = 28,
     VIRTIO_F_EVENT_IDX = 29,
     VIRTIO_F_VERSION_1 = 32,

@@ -39,6 +39,8 @@ struct mem_stats {
     uint64_t minor_faults, major_faults;
     uint64_t block_allocs, block_failures; /* 2 MiB allocations */
     uint64_t oom_events, alloc_stalls;
+    /* Bytes that reclaim looked at and freed: in the background, and inside allocations. */
+    uint64_t async_scan, async_reclaim, direct_scan, direct_reclaim;
     uint64_t reserve_bytes; /* a balloon never takes the last of these, R-X-05 */
 };
 

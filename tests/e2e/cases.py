@@ -63,8 +63,7 @@ DISKS = (
 )
 
 # What the device may offer or leave out: (case, feature bits that must have been accepted, bits
-# that must not). Bits 3 and 5 bring idle queues, 4 and 33 are not accepted yet. QEMU 7.2 does not
-# offer IN_ORDER (35): that is tested on the model only.
+# that must not). QEMU 7.2 does not offer IN_ORDER (35): that is tested on the model only.
 FEATURES = (
     (Case("reporting", device="virtio-balloon-pci,free-page-reporting=on"), {1, 5, 28, 29}, {4}),
     (Case("hint-and-reporting", extra=("-object", "iothread,id=io"),
@@ -87,7 +86,13 @@ FEATURES = (
           device="virtio-balloon-pci,packed=on,free-page-hint=on,iothread=io,"
                  "free-page-reporting=on,deflate-on-oom=on"), {1, 2, 3, 5, 34}, {4}),
     (Case("modern-only", device="virtio-balloon-pci,disable-legacy=on,disable-modern=off"),
-     {32}, set()),
+     {32}, {33}),
+    (Case("iommu-platform", device="virtio-balloon-pci,disable-legacy=on,iommu_platform=on"),
+     {32, 33}, {4}),
+    (Case("poison", device="virtio-balloon-pci,free-page-reporting=on", config="balloon.poison=zero"),
+     {4, 5}, set()),
+    (Case("poison-not-offered", device="virtio-balloon-pci,page-poison=off,free-page-reporting=on",
+          config="balloon.poison=zero"), {5}, {4}),
     (Case("polled", config="irq=poll poll_interval=20ms"), {1, 32}, set()),
     (Case("pc-polled", machine="pc", config="irq=poll"), {1, 32}, set()),
     (Case("legacy-oom-reporting",
@@ -135,11 +140,6 @@ TRANSPORTS = (
     (Case("efi-legacy", boot="efi", device=LEGACY, memory=128 * MIB), "pci-legacy", "intx"),
 )
 
-# Devices this driver must leave alone, and live on without.
-REFUSED_DEVICES = (
-    Case("iommu-platform", device="virtio-balloon-pci,disable-legacy=on,iommu_platform=on"),
-)
-
 # A virtio console and no UART: (case, transport and interrupt that it must say).
 MODERN, LEGACY = "virtio-serial-pci,disable-legacy=on", "virtio-serial-pci,disable-modern=on,disable-legacy=off"
 CONSOLES = (
@@ -172,6 +172,15 @@ OOM = Case("oom", memory=128 * MIB, device="virtio-balloon-pci,deflate-on-oom=on
 FILLED_1G = Case("bottom-1G", memory=GIB)
 SPARSE_64G = Case("bottom-64G", memory=64 * GIB)
 START = (Case("start-256M", memory=256 * MIB), Case("start-64G", memory=64 * GIB))
+
+# Moved to another QEMU, stored, stopped; and with a queue for hints. The odd size is for QEMU 7.2: by TCG it
+# misses writes of a guest that runs while it is sent when RAM is a multiple of 256 KiB (CAVEATS.md).
+ODD = 8192
+MOVED = Case("moved", memory=256 * MIB + ODD)
+HINTS = Case("hints", memory=GIB + ODD, extra=("-object", "iothread,id=io"),
+             device="virtio-balloon-pci,free-page-hint=on,iothread=io")
+
+POISON = Case("poison-zero", config="balloon.poison=zero")
 
 # All workloads, and some in another way.
 WORKLOADS = (

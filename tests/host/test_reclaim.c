@@ -171,6 +171,25 @@ static void the_balloon_takes_caches_but_not_the_reserve(void **state)
     rig_expect_filled(rig, needed, SIZE);
     assert_int_equal(rig->oom_calls, 0);
     assert_int_equal(rig->pressure.stalls, 0); /* nobody waited for it */
+    assert_int_equal(rig->pressure.async.reclaimed, 2 * PAGES);
+    assert_int_equal(rig->pressure.async.scanned, 2 * PAGES);
+    assert_int_equal(rig->pressure.direct.scanned, 0);
+    rig_finish(rig);
+}
+
+/* Looked at is the whole region, freed what was there of it. */
+static void reclaim_is_counted_by_who_needed_it(void **state)
+{
+    struct rig *rig = rig_begin(RAM, RESERVE);
+    uint64_t start = rig_map(rig, SIZE, APPMEM_PURGEABLE);
+
+    (void)state;
+    rig_fill(rig, start, SIZE / 4);
+    assert_int_equal(appmem_set_volatile(&rig->mem, start), 0);
+    assert_int_equal(reclaim_free(&rig->mem, rig_free(rig) + 1), 0);
+    assert_int_equal(rig->pressure.direct.scanned, PAGES);
+    assert_int_equal(rig->pressure.direct.reclaimed, PAGES / 4);
+    assert_int_equal(rig->pressure.async.scanned, 0);
     rig_finish(rig);
 }
 
@@ -294,6 +313,7 @@ int main(void)
         cmocka_unit_test(a_balloon_that_gives_nothing_is_not_asked_twice),
         cmocka_unit_test(a_fault_gets_the_balloons_memory),
         cmocka_unit_test(the_balloon_takes_caches_but_not_the_reserve),
+        cmocka_unit_test(reclaim_is_counted_by_who_needed_it),
         cmocka_unit_test(a_cache_is_not_dropped_for_what_cannot_be),
         cmocka_unit_test(blocks_are_made_of_caches_too),
         cmocka_unit_test(blocks_are_had_from_the_balloon_at_last),

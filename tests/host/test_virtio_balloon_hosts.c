@@ -8,15 +8,19 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
-#define NO     VIRTIO_BALLOON_NO_QUEUE
-#define STATS  BIT64(VIRTIO_BALLOON_F_STATS_VQ)
-#define HINT   BIT64(VIRTIO_BALLOON_F_FREE_PAGE_HINT)
-#define REPORT BIT64(VIRTIO_BALLOON_F_REPORTING)
-#define WS     BIT64(VIRTIO_BALLOON_F_CROSVM_WS)
-#define V1     BIT64(VIRTIO_F_VERSION_1)
+#define NO       VIRTIO_BALLOON_NO_QUEUE
+#define STATS    BIT64(VIRTIO_BALLOON_F_STATS_VQ)
+#define HINT     BIT64(VIRTIO_BALLOON_F_FREE_PAGE_HINT)
+#define REPORT   BIT64(VIRTIO_BALLOON_F_REPORTING)
+#define WS       BIT64(VIRTIO_BALLOON_F_CROSVM_WS)
+#define V1       BIT64(VIRTIO_F_VERSION_1)
+#define POISON   BIT64(VIRTIO_BALLOON_F_PAGE_POISON)
+#define QUEUES   (STATS | HINT | REPORT)
+#define PLATFORM BIT64(VIRTIO_F_ACCESS_PLATFORM)
 
 static struct balloon_rig r;
 
@@ -130,14 +134,110 @@ static void unknown_and_contested_bits_are_never_accepted(void **state)
     balloon_rig_end(&r);
 }
 
-static void a_host_that_insists_on_translation_is_refused(void **state)
+/* Whatever is offered, whatever the owner wants: nothing but what there is a use for. */
+static void a_lottery_of_features(void **state)
+{
+    const uint64_t may = STATS | HINT | REPORT | V1 | PLATFORM | POISON |
+                         BIT64(VIRTIO_BALLOON_F_MUST_TELL_HOST) |
+                         BIT64(VIRTIO_BALLOON_F_DEFLATE_ON_OOM) |
+                         BIT64(VIRTIO_F_INDIRECT_DESC) | BIT64(VIRTIO_F_EVENT_IDX) |
+                         BIT64(VIRTIO_F_RING_PACKED) | BIT64(VIRTIO_F_IN_ORDER);
+
+    (void)state;
+    random_seed();
+    for (unsigned i = 0; i < 300; i++) {
+        uint64_t offered =
+            (uint64_t)rand() << 42 ^ (uint64_t)rand() << 21 ^ (uint64_t)rand();
+
+        balloon_rig_init(&r, offered | V1 | STATS, 2048); /* as QEMU numbers */
+        r.v.model.insists = rand() % 4 ? 0 : offered & PLATFORM;
+        r.opts.accept_oom = rand() % 2;
+        r.opts.frees_zeroed = rand() % 2;
+        assert_int_equal(balloon_rig_attach(&r), 0);
+        uint64_t accepted = r.v.model.accepted;
+        assert_int_equal(accepted & ~(may & (offered | V1 | STATS)), 0);
+        assert_int_equal(accepted & PLATFORM, r.v.model.insists);
+        assert_int_equal(accepted & POISON, r.opts.frees_zeroed ? offered & POISON : 0);
+        assert_int_equal(accepted & QUEUES, (offered | STATS) & QUEUES); /* R-V-03 */
+        balloon_rig_target(&r, (uint32_t)rand() % 2000);
+        balloon_rig_settle(&r);
+        balloon_rig_end(&r);
+    }
+}
+
+/* ---- R-V-58 ---- */
+
+static void bit_33_is_accepted_by_who_insists_on_it_alone(void **state)
 {
     (void)state;
-    balloon_rig_init(&r, BALLOON_FEATURES | BIT64(VIRTIO_F_ACCESS_PLATFORM), 4096);
-    r.v.model.insists = BIT64(VIRTIO_F_ACCESS_PLATFORM);
+    for (unsigned insists = 0; insists < 2; insists++) {
+        balloon_rig_init(&r, BALLOON_FEATURES | PLATFORM, 4096);
+        r.v.model.insists = insists ? PLATFORM : 0;
+        assert_int_equal(balloon_rig_attach(&r), 0);
+        assert_int_equal(r.v.model.accepted & PLATFORM, insists ? PLATFORM : 0);
+        balloon_rig_target(&r, 1000);
+        balloon_rig_settle(&r);
+        assert_int_equal(r.host.actual, 1000);
+        balloon_rig_end(&r);
+    }
+}
+
+static void a_host_that_insists_on_more_is_refused(void **state)
+{
+    (void)state;
+    balloon_rig_init(&r, BALLOON_FEATURES | PLATFORM | BIT64(6), 4096);
+    r.v.model.insists = PLATFORM | BIT64(6);
     assert_int_equal(balloon_rig_attach(&r), -ENOTSUP);
     assert_int_equal(r.v.model.status, 0); /* left reset */
     r.vb = NULL;
+    balloon_rig_end(&r);
+}
+
+static void a_confidential_guest_has_no_balloon(void **state)
+{
+    (void)state;
+    balloon_rig_init(&r, BALLOON_FEATURES | PLATFORM, 4096);
+    r.opts.is_confidential = true;
+    assert_int_equal(balloon_rig_attach(&r), -ENOTSUP);
+    assert_int_equal(r.v.model.status, 0);
+    assert_int_equal(r.v.hal.log_lines[LOG_WARN], 1);
+    r.vb = NULL;
+    balloon_rig_end(&r);
+}
+
+/* ---- R-V-57 ---- */
+
+static void poison_is_accepted_by_who_zeroes_what_it_frees(void **state)
+{
+    const uint32_t unset = 0xAAAAAAAA;
+
+    (void)state;
+    for (unsigned zeroes = 0; zeroes < 2; zeroes++) {
+        balloon_rig_init(&r, BALLOON_FEATURES | REPORT | POISON, 4096);
+        memcpy(&r.v.model.config[12], &unset, 4);
+        r.opts.frees_zeroed = zeroes;
+        assert_int_equal(balloon_rig_attach(&r), 0);
+        assert_int_equal(r.v.model.accepted & POISON, zeroes ? POISON : 0);
+        assert_int_equal(virtio_model_config(&r.v.model, 12), zeroes ? 0 : unset);
+        assert_true(vb_may_report(r.vb));
+        balloon_rig_end(&r);
+    }
+}
+
+/* A report would lose the filling, and the host has not promised another. */
+static void without_the_bit_who_zeroes_does_not_report(void **state)
+{
+    (void)state;
+    balloon_rig_init(&r, BALLOON_FEATURES | REPORT, 8192);
+    memset(r.guest.touched, 1, 8192);
+    r.opts.frees_zeroed = true;
+    assert_int_equal(balloon_rig_attach(&r), 0);
+    assert_int_equal(r.v.model.accepted & REPORT, REPORT); /* R-V-03 all the same */
+    assert_false(vb_may_report(r.vb));
+    balloon_rig_target(&r, 5000);
+    balloon_rig_settle(&r);
+    assert_int_equal(r.host.actual, 5000);
+    assert_int_equal(r.v.model.queues[3].kicks, 0);
     balloon_rig_end(&r);
 }
 
@@ -188,7 +288,12 @@ int main(void)
         cmocka_unit_test(queues_are_found_where_each_host_has_them),
         cmocka_unit_test(every_profile_moves_and_enables_exactly_its_queues),
         cmocka_unit_test(unknown_and_contested_bits_are_never_accepted),
-        cmocka_unit_test(a_host_that_insists_on_translation_is_refused),
+        cmocka_unit_test(a_lottery_of_features),
+        cmocka_unit_test(bit_33_is_accepted_by_who_insists_on_it_alone),
+        cmocka_unit_test(a_host_that_insists_on_more_is_refused),
+        cmocka_unit_test(a_confidential_guest_has_no_balloon),
+        cmocka_unit_test(poison_is_accepted_by_who_zeroes_what_it_frees),
+        cmocka_unit_test(without_the_bit_who_zeroes_does_not_report),
         cmocka_unit_test(a_hint_ring_of_one_entry_is_done_without),
         cmocka_unit_test(the_target_in_another_unit_of_memory_is_clamped),
         cmocka_unit_test(frames_the_device_cannot_name_are_not_chosen),

@@ -28,7 +28,9 @@ static void the_first_statistics_are_real(void **state)
     (void)state;
     start(0, 4096);
     assert_true(r.host.has_stats);
-    assert_int_equal(r.host.stats_count, 12);
+    assert_int_equal(r.host.stats_count, 16);
+    for (uint16_t tag = 12; tag < 16; tag++)
+        assert_int_equal(balloon_rig_stat(&r, tag), tag);
     assert_int_equal(balloon_rig_stat(&r, 4), 4096 << FRAME_SHIFT);
     assert_int_equal(balloon_rig_stat(&r, 5), 4096 << FRAME_SHIFT);
     assert_int_equal(balloon_rig_stat(&r, 2), 3);

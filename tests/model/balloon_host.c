@@ -4,10 +4,12 @@
 
 #include <string.h>
 
-#define STAT_BYTES    10u
-#define HINT_REGISTER 8
-#define STATUS_LEGACY 7u
-#define STATUS_ALL    15u /* ACKNOWLEDGE to DRIVER_OK, no NEEDS_RESET */
+#define STAT_BYTES      10u
+#define HINT_REGISTER   8
+#define POISON_REGISTER 12
+#define STATUS_FEATURES 11u
+#define STATUS_LEGACY   7u
+#define STATUS_ALL      15u /* ACKNOWLEDGE to DRIVER_OK, no NEEDS_RESET */
 
 static void complain(struct balloon_host *host, const char *what)
 {
@@ -258,6 +260,9 @@ static void config_written(void *ctx, struct virtio_model *m, uint32_t offset,
     struct balloon_host *host = ctx;
 
     notice_reset(host, m);
+    if (offset == POISON_REGISTER && width == 4 && m->status == STATUS_FEATURES &&
+        (m->accepted & BIT64(VIRTIO_BALLOON_F_PAGE_POISON)))
+        return; /* never after DRIVER_OK */
     if (offset != 4 || width != 4) {
         complain(host, "actual is one 4-byte write at offset 4"); /* R-V-08 */
         return;

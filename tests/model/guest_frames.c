@@ -148,6 +148,10 @@ static void mem_stats(void *ctx, struct mem_stats *out)
         .block_failures = 9,
         .oom_events = g->oom_events,
         .alloc_stalls = 11,
+        .async_scan = 12,
+        .direct_scan = 13,
+        .async_reclaim = 14,
+        .direct_reclaim = 15,
     };
 }
 

@@ -13,7 +13,7 @@
 #define LEGACY_ALIGN FRAME_SIZE
 
 /* Accepted wherever it is offered: the devices we drive do not care how buffers are cut. */
-#define LEGACY_OPTIONAL_FEATURES (UINT64_C(1) << 27)
+#define LEGACY_OPTIONAL_FEATURES (UINT64_C(1) << 27) /* ANY_LAYOUT */
 
 /* FEATURES_OK as the driver sees it; the device never does. */
 struct legacy_status {
