@@ -62,6 +62,7 @@ class GuestSpec:
     config: str = ""
     debug_exit: bool = True  # a refusal or a panic ends QEMU
     reboot: bool = False  # a reset boots again instead of ending QEMU
+    incoming: bool = False  # wait for a guest that another QEMU sends (QMP migrate-incoming)
     extra: tuple = ()
 
     @property
@@ -98,6 +99,7 @@ def command(spec, folder, ram_path=None):
         argv += ["-append", spec.config] if spec.config else []
     else:
         argv += _efi_arguments(spec, folder)
+    argv += ["-incoming", "defer"] if spec.incoming else []
     return argv + ([] if spec.reboot else ["-no-reboot"])
 
 

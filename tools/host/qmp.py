@@ -91,6 +91,18 @@ class Qmp:
             raise QmpError(f"QMP query-balloon: no number in {_short(value)}")
         return actual
 
+    def migrate(self, uri, timeout):
+        """Send the guest to `uri` and wait for the end of that, however it is; query-migrate's answer."""
+        self.execute("migrate", uri=uri)
+        deadline = time.monotonic() + timeout
+        while True:
+            value = self.execute("query-migrate")
+            if value.get("status") in ("completed", "failed", "cancelled"):
+                return value
+            if time.monotonic() > deadline:
+                raise QmpError(f"QMP migrate: not done in {timeout:g} s: {_short(value)}")
+            time.sleep(0.02)
+
     def guest_stats(self, path):
         """(seconds since 1970 of the last answer, {name: value}) of the balloon at `path`."""
         value = self.execute("qom-get", path=path, property="guest-stats")
