@@ -85,6 +85,8 @@ static void join(void *ctx)
     bool goes_on = appmem_join_step(&state.mem);
     bool is_moving = state.mem.join.is_open;
 
+    drivers_memory_freed(); /* blocks that are whole now */
+
     if (is_moving)
         task_wake(&state.join_task);
     else

@@ -113,10 +113,14 @@ static int attach_driver(struct virtio_port *port)
                 : config_is("balloon.wide", "off") ? VIRTIO_BALLOON_WIDE_OFF
                                                    : VIRTIO_BALLOON_WIDE_AUTO,
         .inflight = (unsigned)config_u64("balloon.inflight"),
+        .report_delay_ns = config_u64("report.delay"),
+        .report_batch = (unsigned)config_u64("report.batch"),
         .reset_limit = (unsigned)config_u64("virtio.reset_limit"),
     };
     int err;
 
+    if (opts.report_delay_ns == CONFIG_AUTO)
+        opts.report_delay_ns = 0;
     virtio_port_irq_open(port, on_interrupt, NULL);
     do {
         opts.vectors = port->vectors;

@@ -10,7 +10,8 @@
 #define EVENT_GAP_NS (50 * NS_PER_MS) /* between progress events: 20 a second */
 /* a second, with those of new targets and of rest: a host may flap */
 #define EVENTS_MAX   40
-#define FEATURE_TEXT 200 /* all names and a blank before each */
+#define FEATURE_TEXT 200      /* all names and a blank before each */
+#define FREED_GAP_NS NS_PER_S /* between events about free memory that was reported */
 
 /* Owned by the balloon's task. */
 static struct {
@@ -19,6 +20,7 @@ static struct {
     struct timer tell_again; /* for what was held back */
     uint64_t window_ns;      /* the second that told_count counts in */
     unsigned told_count;
+    uint64_t freed_ns; /* when free memory that was reported was last told of */
 } tell;
 
 static const char *irq_name(const struct virtio_balloon_status *now,
@@ -160,6 +162,24 @@ static void tell_size(const struct virtio_balloon_status *now)
     tell.told_count++;
 }
 
+/* Free memory that left: once a second, and never more than is new. */
+static void tell_freed(struct virtio_balloon_status *now)
+{
+    struct virtio_balloon_status *told = &tell.told;
+
+    if (now->freed_reports == told->freed_reports)
+        return;
+    if (!may_tell(tell.freed_ns + FREED_GAP_NS)) {
+        now->freed_reports = told->freed_reports;
+        now->freed_frames = told->freed_frames;
+        return;
+    }
+    tell.freed_ns = clock_ns();
+    event_emit("balloon=virtio event=reported frames=%llu reports=%llu",
+               (unsigned long long)(now->freed_frames - told->freed_frames),
+               (unsigned long long)(now->freed_reports - told->freed_reports));
+}
+
 void balloon_report_init(struct task *task)
 {
     timer_init(&tell.tell_again, task);
@@ -173,6 +193,7 @@ void balloon_report(const struct virtio_balloon *vb, const struct virtio_port *p
     if (now.is_returning)
         return; /* the guest waits for its memory: first that, then words about it */
     tell_state(&now, port);
+    tell_freed(&now);
     if (is_worth_telling(&now)) {
         tell_size(&now);
     } else {
@@ -256,6 +277,8 @@ void balloon_report_stats(const struct virtio_balloon *vb, const struct virtio_p
         ull(now.wish_pages), ull(now.target_pages), ull(now.size_pages),
         ull(now.in_flight_pages), ull(now.actual_writes), ull(now.round_trip_ns),
         ull(now.stats_answers), ull(now.set_bytes), ull(now.quarantined_frames));
+    event_emit("balloon=virtio event=stats freed_reports=%llu freed=%llu",
+               ull(now.freed_reports), ull(now.freed_frames));
     event_emit("balloon=virtio event=stats hinted=%llu hint_rounds=%llu hint_bytes=%llu "
                "hint_recalled=%llu",
                ull(now.hinted_frames), ull(now.hint_rounds), ull(now.hint_bytes),

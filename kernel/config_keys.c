@@ -72,6 +72,23 @@ const struct config_key config_keys[CONFIG_KEY_COUNT] = {
                    "indirect ones",
     },
     {
+        .name = "report.delay",
+        .type = CONFIG_TYPE_TIME,
+        .built_in = "10ms",
+        .allowed = "off",
+        .min = NS_PER_MS,
+        .max = 10 * NS_PER_S,
+        .meaning = "how long memory lies free before the host gets it; off: never",
+    },
+    {
+        .name = "report.batch",
+        .type = CONFIG_TYPE_SIZE,
+        .built_in = "32",
+        .min = 1,
+        .max = 32,
+        .meaning = "ranges in one report",
+    },
+    {
         .name = "virtio.reset_limit",
         .type = CONFIG_TYPE_SIZE,
         .built_in = "3",

@@ -94,6 +94,12 @@ static uint64_t blocks_take_back(void *ctx, pfn_t first, uint64_t mask)
                          reclaim_spare_for_balloon(app_memory()) >> BLOCK_ORDER);
 }
 
+static void idle_blocks(void *ctx, struct idle_blocks *out)
+{
+    (void)ctx;
+    pmm_idle_blocks(state.pmm, out);
+}
+
 static void account(void *ctx, int64_t delta_frames)
 {
     (void)ctx;
@@ -221,6 +227,7 @@ void hal_client_init(struct hal_client *client, const char *name, void (*run)(vo
         .run_give = run_give,
         .blocks_give = blocks_give,
         .blocks_take_back = blocks_take_back,
+        .idle_blocks = idle_blocks,
         .account = account,
         .dma_alloc = dma_alloc,
         .dma_free = dma_free,

@@ -182,6 +182,13 @@ void pmm_stats(const struct pmm *pmm, struct pmm_stats *out)
     out->free_blocks_touched += out->lent_frames / BLOCK_FRAMES;
 }
 
+void pmm_idle_blocks(struct pmm *pmm, struct idle_blocks *out)
+{
+    *out = (struct idle_blocks){.now = pmm->stats.free_blocks_touched,
+                                .least = pmm->least_touched};
+    pmm->least_touched = out->now;
+}
+
 void pmm_set_lender(struct pmm *pmm, const struct pmm_lender *lender)
 {
     pmm->lender = *lender;

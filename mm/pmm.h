@@ -111,6 +111,9 @@ int pmm_refill(struct pmm *pmm);
 
 void pmm_stats(const struct pmm *pmm, struct pmm_stats *out);
 
+/* Whole free touched blocks, now and at the least since the last call; lent ones are not among them. */
+void pmm_idle_blocks(struct pmm *pmm, struct idle_blocks *out);
+
 /*
  * Whole blocks that somebody took and keeps only as long as nobody needs them (those hinted to the host)
  * count as free, and are called back before a want takes the last whole block or of the reserve, or is

@@ -121,6 +121,7 @@ void pmm_edit_end(struct pmm *pmm, uint32_t index, unsigned from_list)
     unsigned to_list = pmm_block_list(&pmm->blocks[index]);
 
     count(pmm, &pmm->blocks[index], 1);
+    pmm->least_touched = min_u64(pmm->least_touched, pmm->stats.free_blocks_touched);
     if (from_list == to_list)
         return;
     if (from_list != PMM_LIST_NONE)

@@ -99,6 +99,7 @@ void pmm_check(const struct pmm *pmm)
     assert(listed == sum.listed);
     assert(stats->free_frames == sum.free_frames);
     assert(stats->free_blocks_touched == sum.whole[RUN_TOUCHED]);
+    assert(pmm->least_touched <= stats->free_blocks_touched);
     assert(stats->free_blocks_untouched == sum.whole[RUN_UNTOUCHED]);
     assert(stats->partial_blocks[PMM_FIXED] == sum.partial[PMM_FIXED]);
     assert(stats->partial_blocks[PMM_MOVABLE] == sum.partial[PMM_MOVABLE]);

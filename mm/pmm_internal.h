@@ -117,6 +117,7 @@ struct pmm {
     struct pmm_lender lender; /* hooks are NULL where there is none */
 
     struct pmm_stats stats; /* `free` and its parts are kept current here as well */
+    uint64_t least_touched; /* of free_blocks_touched since it was last asked for */
 };
 
 /* Set bits. A loop: the compiler's builtin needs a library function on plain x86-64. */

@@ -62,6 +62,8 @@ static struct virtio_balloon *allocate(const struct balloon_hal *hal,
     vb->opts.poll_interval_ns = max_u64(opts->poll_interval_ns, NS_PER_MS);
     vb->opts.inflight =
         (unsigned)max_u64(min_u64(opts->inflight, VIRTIO_BALLOON_INFLIGHT_MAX), 1);
+    vb->opts.report_batch =
+        (unsigned)max_u64(min_u64(opts->report_batch, BALLOON_REPORTS), 1);
     vb->opts.reset_limit =
         (unsigned)min_u64(opts->reset_limit, VIRTIO_BALLOON_RESETS_MAX);
     if (vb_requests_alloc(vb)) {
@@ -239,6 +241,8 @@ static void run_step(struct virtio_balloon *vb)
         vb_resize(vb);
     if (vb->state == VIRTIO_BALLOON_LIVE)
         vb_hint_make_room(vb);
+    if (vb->state == VIRTIO_BALLOON_LIVE && !vb->is_moving)
+        vb_free_step(vb);
     /* R-V-46: all is back and published. */
     if (vb->state == VIRTIO_BALLOON_DETACHING && !vb->is_moving && !vb_is_any_open(vb) &&
         balloon_size(&vb->core) == 0)
@@ -300,6 +304,7 @@ void virtio_balloon_destroy(struct virtio_balloon *vb)
 void virtio_balloon_memory_freed(struct virtio_balloon *vb)
 {
     balloon_memory_freed(&vb->core);
+    vb_free_note(vb);
     if (vb->core.target > balloon_size(&vb->core))
         vb->hal->wake(vb->hal->ctx);
 }

@@ -87,6 +87,9 @@ struct virtio_balloon_opts {
     bool is_polled;      /* nobody will call virtio_balloon_isr() or _irq() */
     struct virtio_vectors vectors; /* MSI-X: then _irq() is called, R-T-16 */
     uint64_t poll_interval_ns;
+    /* What lies free for so long is reported, R-V-59; 0: nothing is, but for the balloon. */
+    uint64_t report_delay_ns;
+    unsigned report_batch; /* ranges in a report: 1 to BALLOON_REPORTS */
 };
 
 #define VIRTIO_BALLOON_WORKS 4
@@ -118,6 +121,7 @@ struct virtio_balloon_status {
     uint64_t kicks;         /* doorbells rung for pages */
     uint64_t wide_requests,
         reports; /* elements of several descriptors; of the reporting queue */
+    uint64_t freed_reports, freed_frames; /* of these, reports of free memory */
     uint64_t page_ns
         [VIRTIO_BALLOON_WORKS]; /* what a page costs the host: inflated touched, absent, deflated, reported */
     /* The last time that whole blocks were returned early, from the host's signal on. */
@@ -191,7 +195,8 @@ uint64_t virtio_balloon_hinted_frames(const struct virtio_balloon *vb);
  * frames came; at once, in memory pressure's first measure. May be called from inside a HAL call. */
 uint64_t virtio_balloon_recall_hinted(struct virtio_balloon *vb, uint64_t frames);
 
-/* Free memory grew by other means: try again to reach the target (R-X-04). */
+/* Free memory grew by other means: try again to reach the target (R-X-04), and see what may be reported
+ * (R-V-59). Cheap: to be called after each piece of work that frees. */
 void virtio_balloon_memory_freed(struct virtio_balloon *vb);
 
 void virtio_balloon_get_status(const struct virtio_balloon *vb,

@@ -2,7 +2,8 @@
 /*
  * What the files of the virtio balloon share. balloon.c: attach, events, steps; balloon_reset.c: the end of
  * a device and its next start; balloon_negotiate.c: features, queue numbers, start; balloon_resize.c: from
- * the core's plan to requests; balloon_queue.c: requests in the rings; balloon_report_queue.c: ranges the
+ * the core's plan to requests; balloon_queue.c: requests in the rings; balloon_report.c: free page
+ * reporting; balloon_report_queue.c: ranges the
  * host drops; balloon_stats.c: statistics; balloon_hint.c: free page hints; balloon_oom.c: the
  * synchronous path.
  */
@@ -108,6 +109,7 @@ struct vb_channel {
 /* Whose ranges the open element of the reporting queue holds. */
 enum vb_report_owner {
     VB_REPORT_INFLATE, /* blocks on their way into the balloon */
+    VB_REPORT_FREE,    /* free blocks, lent for the time of the report */
 };
 
 struct vb_report {
@@ -115,6 +117,15 @@ struct vb_report {
     enum vb_report_owner owner;
     struct balloon_report ranges;
     uint64_t sent_ns;
+};
+
+/* Free page reporting. */
+struct vb_free {
+    uint64_t look_at_ns;  /* the end of the period; 0: nothing was freed */
+    uint64_t due;         /* blocks that this period leaves to report */
+    uint64_t open_frames; /* in the open element; with a dead device for ever */
+    uint64_t debt_ns,
+        charged_ns; /* what reports have cost and time has not paid; as of when */
 };
 
 /* A block in the hint queue: the device's until its buffer was used (R-V-56). */
@@ -167,6 +178,7 @@ struct virtio_balloon {
     struct vq *vqs[VIRTIO_BALLOON_QUEUES];
     struct vb_channel inflate, deflate;
     struct vb_report report;
+    struct vb_free free;
     struct vb_request *requests; /* of both channels */
     struct dma_mem pfn_mem;      /* theirs */
     bool is_wide; /* a block is one element of several descriptors, R-X-01 */
@@ -276,6 +288,17 @@ unsigned vb_report_room(const struct virtio_balloon *vb);
 void vb_report_send(struct virtio_balloon *vb, enum vb_report_owner owner);
 void vb_report_reap(struct virtio_balloon *vb);
 void vb_report_drop(struct virtio_balloon *vb, bool is_reset);
+
+/* balloon_report.c */
+void vb_free_start(struct virtio_balloon *vb);
+/* Memory was freed: begin a period, unless one is under way. */
+void vb_free_note(struct virtio_balloon *vb);
+/* The balloon rests: report what is due. */
+void vb_free_step(struct virtio_balloon *vb);
+bool vb_free_is_open(const struct virtio_balloon *vb);
+/* The element came back / never will. */
+void vb_free_reported(struct virtio_balloon *vb, struct balloon_report *ranges);
+void vb_free_drop(struct virtio_balloon *vb, struct balloon_report *ranges);
 
 /* balloon_status.c: what is assumed of a host before it was measured; what a page costs the host by the newest measure, averaged. */
 void vb_costs_init(struct virtio_balloon *vb);

@@ -164,6 +164,7 @@ static int set_up(struct virtio_balloon *vb)
         !virtio_has_feature(&vb->dev, VIRTIO_BALLOON_F_MUST_TELL_HOST);
     if (virtio_has_feature(&vb->dev, VIRTIO_BALLOON_F_PAGE_POISON))
         virtio_config_write32(&vb->dev, VB_CONFIG_POISON_VAL, 0);
+    vb_free_start(vb);
     err = vb_hint_start(vb);
     if (err)
         return err;

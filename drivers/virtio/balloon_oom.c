@@ -12,11 +12,11 @@ static uint64_t waited_ns(struct virtio_balloon *vb, uint64_t begin_ns)
     return vb_now(vb) - vb->forgiven_ns - begin_ns;
 }
 
-/* Poll for an answer of a deflate request until this call's time is over; then it stays open, for the next
- * step or call. False: none came. */
-static bool wait_deflate(struct virtio_balloon *vb, uint64_t begin_ns)
+/* Poll for an answer in this queue until this call's time is over; then it stays open, for the next step or
+ * call. False: none came. */
+static bool wait_answer(struct virtio_balloon *vb, const struct vb_wait *wait,
+                        uint64_t begin_ns)
 {
-    struct vb_wait *wait = &vb->deflate.wait;
     unsigned open = wait->open;
 
     while (vb_reap(vb) && wait->open == open) {
@@ -72,16 +72,32 @@ static uint64_t deflate_now(struct virtio_balloon *vb, uint64_t wanted)
         if (waited_ns(vb, begin) < VB_SILENCE_BREAK_NS && coming < missing &&
             deflate_more(vb, missing - coming))
             continue;
-        if (!vb->deflate.wait.open || !wait_deflate(vb, begin))
+        if (!vb->deflate.wait.open || !wait_answer(vb, &vb->deflate.wait, begin))
             break;
     }
     return freed_frames(vb) - before;
+}
+
+/* What is lent to the host for a report is the guest's own: wait for it. */
+static uint64_t await_report(struct virtio_balloon *vb)
+{
+    uint64_t before = vb->free.open_frames;
+
+    if (vb->in_step || !vb_is_running(vb) || !vb_free_is_open(vb))
+        return 0;
+    vb->in_step = true;
+    wait_answer(vb, &vb->report.wait, vb_now(vb) - vb->forgiven_ns);
+    vb->in_step = false;
+    vb->hal->wake(vb->hal->ctx);
+    return before - vb->free.open_frames;
 }
 
 uint64_t virtio_balloon_oom(struct virtio_balloon *vb, uint64_t frames)
 {
     uint64_t recalled = virtio_balloon_recall_hinted(vb, frames);
 
+    if (recalled < frames)
+        recalled += await_report(vb);
     /* R-V-42: without the bit the host relies on the limit. */
     if (recalled >= frames || vb->in_step || !vb_is_running(vb) ||
         !virtio_has_feature(&vb->dev, VIRTIO_BALLOON_F_DEFLATE_ON_OOM))

@@ -21,7 +21,7 @@ unsigned vb_report_room(const struct virtio_balloon *vb)
 {
     uint64_t block_ns = vb->page_ns[VB_WORK_REPORT] * BLOCK_FRAMES;
     uint64_t in_time = block_ns ? VB_DOORBELL_NS / block_ns : BALLOON_REPORTS;
-    uint64_t in_ring = min_u64(vq_size(vb->report.wait.vq), BALLOON_REPORTS);
+    uint64_t in_ring = min_u64(vq_size(vb->report.wait.vq), vb->opts.report_batch);
 
     return (unsigned)min_u64(max_u64(in_time, 1), in_ring);
 }
@@ -70,6 +70,9 @@ void vb_report_reap(struct virtio_balloon *vb)
     case VB_REPORT_INFLATE:
         balloon_reported(&vb->core, &report->ranges);
         break;
+    case VB_REPORT_FREE:
+        vb_free_reported(vb, &report->ranges);
+        break;
     }
 }
 
@@ -77,7 +80,9 @@ void vb_report_drop(struct virtio_balloon *vb, bool is_reset)
 {
     struct vb_report *report = &vb->report;
 
-    if (report->wait.open && is_reset)
+    if (is_reset && vb_free_is_open(vb))
+        vb_free_drop(vb, &report->ranges);
+    else if (is_reset && report->wait.open)
         balloon_drop_report(&vb->core, &report->ranges);
     report->ranges.count = 0;
     report->wait.open = 0;

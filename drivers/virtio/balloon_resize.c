@@ -185,6 +185,13 @@ static void rest(struct virtio_balloon *vb, struct balloon_plan plan)
         vb_wake_by(vb, plan.until_ns);
 }
 
+/* Nothing is under way for the balloon's sake. */
+static bool is_quiet(const struct virtio_balloon *vb)
+{
+    return !vb_is_any_open(vb) ||
+           (vb_free_is_open(vb) && !vb->inflate.wait.open && !vb->deflate.wait.open);
+}
+
 /* R-V-19, R-H-12: others run too, however far the target is. */
 static bool is_turn_over(struct virtio_balloon *vb, uint64_t begin_ns)
 {
@@ -203,8 +210,9 @@ void vb_resize(struct virtio_balloon *vb)
         struct balloon_plan plan = next_plan(vb);
         bool is_resting = plan.action == BALLOON_IDLE || plan.action == BALLOON_WAIT;
 
-        if (is_resting && !vb_is_any_open(vb)) {
+        if (is_resting && is_quiet(vb)) {
             rest(vb, plan);
+            vb_await(vb);
             return;
         }
         vb->is_moving = true;

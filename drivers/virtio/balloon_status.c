@@ -55,8 +55,9 @@ void virtio_balloon_get_status(const struct virtio_balloon *vb,
     out->target_pages = core->target * VB_RATIO;
     out->size_pages = balloon_size(core) * VB_RATIO;
     out->in_flight_pages =
-        (core->inflating + core->deflating + core->reporting) * VB_RATIO;
-    out->in_flight_frames = balloon_in_flight(core);
+        (core->inflating + core->deflating + core->reporting + vb->free.open_frames) *
+        VB_RATIO;
+    out->in_flight_frames = balloon_in_flight(core) + vb->free.open_frames;
     out->deflating_frames = core->deflating - core->given;
     out->owed_frames = balloon_owed(core);
     out->absent_frames = core->held.blocks[PAGE_ABSENT] << BLOCK_ORDER;
@@ -69,8 +70,8 @@ void virtio_balloon_get_status(const struct virtio_balloon *vb,
     out->set_bytes = core->held.bytes + vb->hint.held[0].bytes + vb->hint.held[1].bytes;
     out->hinted_frames = vb_hint_open_frames(vb) + virtio_balloon_hinted_frames(vb);
     if (vb->state == VIRTIO_BALLOON_DEAD)
-        out->quarantined_frames =
-            core->inflating + core->reporting + vb_hint_open_frames(vb);
+        out->quarantined_frames = core->inflating + core->reporting +
+                                  vb->free.open_frames + vb_hint_open_frames(vb);
     out->core = core->count;
     out->ring_errors = all_errors(vb);
 }

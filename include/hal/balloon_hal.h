@@ -25,7 +25,7 @@ enum run_state {
 struct run_want {
     uint64_t pfn_limit; /* every frame number lies below this, R-V-10 */
     bool touched_only; /* refuse with -ENOMEM rather than take untouched memory, R-X-03 */
-    bool free_only; /* only what is free now: drop no cache, move nothing */
+    bool free_only;    /* only what is free now: drop no cache, move nothing */
 };
 
 /* Figures for statistics, R-V-39. Bytes or counts since boot; counters only ever grow. What the balloon holds
@@ -51,6 +51,12 @@ struct dma_mem {
     size_t size_bytes;
 };
 
+/* Whole blocks that the host has backing for and nobody needs. */
+struct idle_blocks {
+    uint64_t now;   /* free now */
+    uint64_t least; /* the fewest that were free at any time since the last question */
+};
+
 struct balloon_hal {
     void *ctx; /* passed back untouched; all instance state of the implementer */
 
@@ -72,6 +78,10 @@ struct balloon_hal {
      * given as RUN_UNTOUCHED and that nobody has had since, as far as the reserve allows. Returns the
      * part of `mask` that was taken; 0 is always right. */
     uint64_t (*blocks_take_back)(void *ctx, pfn_t first, uint64_t mask);
+
+    /* How many blocks lie idle: the question of free page reporting, which leaves alone what comes and goes
+     * faster than it asks (R-V-59). {0} where nobody counts them: then nothing is reported but for the balloon. */
+    void (*idle_blocks)(void *ctx, struct idle_blocks *out);
 
     /* The balloon holds `delta` frames more (or, negative, fewer) that it counts as taken from the
      * OS's managed memory: R-V-44. Not called for frames that DEFLATE_ON_OOM can bring back. */

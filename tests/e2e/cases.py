@@ -166,7 +166,16 @@ CONSOLES = (
 CONSOLE = Case("console-events", console="virtio-serial-pci")
 
 BALLOON = Case("balloon", memory=128 * MIB)
-REPORTING = Case("report-first", memory=512 * MIB, device="virtio-balloon-pci,free-page-reporting=on")
+REPORTING = Case("report-first", memory=512 * MIB, device="virtio-balloon-pci,free-page-reporting=on",
+                 config="report.delay=off")
+
+# Free page reporting by itself, on each transport and ring.
+FREE_REPORTS = tuple(Case(f"free-{name}", memory=256 * MIB, **fields) for name, fields in {
+    "q35": {"device": "virtio-balloon-pci,free-page-reporting=on"},
+    "packed": {"device": "virtio-balloon-pci,packed=on,free-page-reporting=on"},
+    "legacy": {"device": f"{LEGACY},free-page-reporting=on", "machine": "pc"},
+    "mmio": {"device": f"{MMIO},free-page-reporting=on", "machine": "microvm,acpi=on", "extra": V2},
+}.items())
 HUGETLB = Case("hugetlb", memory=128 * MIB)
 OOM = Case("oom", memory=128 * MIB, device="virtio-balloon-pci,deflate-on-oom=on")
 FILLED_1G = Case("bottom-1G", memory=GIB)

@@ -47,6 +47,12 @@ static inline int device_run_take(void *ctx, unsigned order, struct run_want wan
     return 0;
 }
 
+static inline void device_idle_blocks(void *ctx, struct idle_blocks *out)
+{
+    (void)ctx;
+    pmm_idle_blocks(machine->pmm, out);
+}
+
 static inline void device_run_give(void *ctx, pfn_t first, unsigned order,
                                    enum run_state state)
 {
@@ -190,6 +196,7 @@ static inline void device_attach(struct rig *rig, bool may_deflate)
     hal->hal.run_give = device_run_give;
     hal->hal.blocks_give = device_blocks_give;
     hal->hal.blocks_take_back = device_blocks_take_back;
+    hal->hal.idle_blocks = device_idle_blocks;
     hal->hal.mem_alloc = device_mem_alloc;
     hal->hal.mem_free = device_mem_free;
     hal->hal.mem_stats = device_mem_stats;

@@ -61,6 +61,39 @@ static void touched_memory_goes_first(void **state)
     assert_int_equal(stats_of(pmm).free_blocks_touched, 1);
 }
 
+static void expect_idle(struct pmm *pmm, uint64_t now, uint64_t least)
+{
+    struct idle_blocks idle;
+
+    pmm_idle_blocks(pmm, &idle);
+    assert_int_equal(idle.now, now);
+    assert_int_equal(idle.least, least);
+}
+
+static void idle_blocks_are_those_that_nobody_took_meanwhile(void **state)
+{
+    struct pmm *pmm = blocks_only_used_low(4);
+    pfn_t a = take(pmm, BLOCK), b = take(pmm, BLOCK), c;
+
+    (void)state;
+    expect_idle(pmm, 0, 0);
+    pmm_give(pmm, a, BLOCK_ORDER, RUN_TOUCHED);
+    pmm_give_blocks(pmm, b, 1, RUN_TOUCHED);
+    expect_idle(pmm, 2, 0); /* there were none at first */
+    expect_idle(pmm, 2, 2);
+    c = take(pmm, BLOCK);
+    pmm_give(pmm, c, BLOCK_ORDER, RUN_TOUCHED);
+    expect_idle(pmm, 2, 1);
+    /* Broken up, and whole again. */
+    c = take(pmm, FRAME);
+    pmm_give(pmm, c, 0, RUN_TOUCHED);
+    expect_idle(pmm, 2, 1);
+    c = take(pmm, BLOCK);
+    pmm_give(pmm, c, BLOCK_ORDER, RUN_UNTOUCHED);
+    expect_idle(pmm, 1, 1);
+    pmm_check(pmm);
+}
+
 static void a_block_in_pieces_remembers_its_state(void **state)
 {
     struct pmm *pmm = blocks_only_used_low(2);
@@ -455,6 +488,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(frames_come_from_the_fullest_block),
         cmocka_unit_test(touched_memory_goes_first),
+        cmocka_unit_test(idle_blocks_are_those_that_nobody_took_meanwhile),
         cmocka_unit_test(a_block_in_pieces_remembers_its_state),
         cmocka_unit_test(classes_share_a_block_only_at_the_end),
         cmocka_unit_test(cut_blocks_serve_both_classes),

@@ -333,6 +333,7 @@ void balloon_rig_init_on(struct balloon_rig *r, enum rig_kind kind, uint64_t fea
                                            .inflight = 1,
                                            .wide = VIRTIO_BALLOON_WIDE_OFF,
                                            .reset_limit = 3,
+                                           .report_batch = 32,
                                            .poll_interval_ns = 100 * NS_PER_MS};
     r->irq_works = true;
     if (features & BIT64(VIRTIO_BALLOON_F_FREE_PAGE_HINT))

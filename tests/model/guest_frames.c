@@ -124,6 +124,35 @@ static uint64_t blocks_take_back(void *ctx, pfn_t first, uint64_t mask)
     return taken;
 }
 
+static uint64_t touched_blocks(const struct guest_frames *g)
+{
+    uint64_t count = 0;
+
+    for (uint64_t at = 0; at + BLOCK_FRAMES <= g->count; at += BLOCK_FRAMES)
+        count += is_run(g, at, BLOCK_FRAMES, true);
+    return count;
+}
+
+/* After whatever may have made it less. */
+static void note_idle(struct guest_frames *g)
+{
+    uint64_t count = touched_blocks(g);
+
+    if (count < g->least_idle)
+        g->least_idle = count;
+}
+
+static void idle_blocks(void *ctx, struct idle_blocks *out)
+{
+    struct guest_frames *g = guest_of_hal;
+
+    (void)ctx;
+    note_idle(g);
+    *out = (struct idle_blocks){touched_blocks(g), g->least_idle};
+    g->least_idle = out->now;
+    g->idle_looks++;
+}
+
 static void account(void *ctx, int64_t delta_frames)
 {
     (void)ctx;
@@ -165,6 +194,7 @@ void guest_frames_init(struct guest_frames *g, struct hal_model *hal, uint64_t b
     hal->hal.run_give = run_give;
     hal->hal.blocks_give = blocks_give;
     hal->hal.blocks_take_back = blocks_take_back;
+    hal->hal.idle_blocks = idle_blocks;
     hal->hal.account = account;
     hal->hal.mem_stats = mem_stats;
     guest_of_hal = g;
@@ -182,6 +212,7 @@ uint64_t guest_use(struct guest_frames *g, uint64_t count)
         g->free--;
         got++;
     }
+    note_idle(g);
     return got;
 }
 
