@@ -258,7 +258,7 @@ int balloon_device_map(void)
 
 int balloon_device_stats(void)
 {
-    if (!device.vb)
+    if (!device.vb || !device.port->way) /* asleep: it counts nothing now */
         return -ENODEV;
     balloon_report_stats(device.vb, device.port);
     return 0;

@@ -141,21 +141,22 @@ TRANSPORTS = (
 )
 
 # A virtio console and no UART: (case, transport and interrupt that it must say).
-MODERN, LEGACY = "virtio-serial-pci,disable-legacy=on", "virtio-serial-pci,disable-modern=on,disable-legacy=off"
+SERIAL_MODERN = "virtio-serial-pci,disable-legacy=on"
+SERIAL_LEGACY = "virtio-serial-pci,disable-modern=on,disable-legacy=off"
 CONSOLES = (
     (Case("console-transitional", console="virtio-serial-pci"), "pci-modern", "msix"),
-    (Case("console-modern", console=MODERN), "pci-modern", "msix"),
-    (Case("console-shared", console=MODERN + ",vectors=1"), "pci-modern", "msix-shared"),
-    (Case("console-no-vectors", console=MODERN + ",vectors=0"), "pci-modern", "intx"),
-    (Case("console-irq-intx", console=MODERN, config="irq=intx"), "pci-modern", "intx"),
-    (Case("console-poll", console=MODERN, config="irq=poll poll_interval=20ms"), "pci-modern", "poll"),
-    (Case("console-legacy", console=LEGACY), "pci-legacy", "msix"),
-    (Case("console-legacy-intx", console=LEGACY + ",vectors=0"), "pci-legacy", "intx"),
+    (Case("console-modern", console=SERIAL_MODERN), "pci-modern", "msix"),
+    (Case("console-shared", console=SERIAL_MODERN + ",vectors=1"), "pci-modern", "msix-shared"),
+    (Case("console-no-vectors", console=SERIAL_MODERN + ",vectors=0"), "pci-modern", "intx"),
+    (Case("console-irq-intx", console=SERIAL_MODERN, config="irq=intx"), "pci-modern", "intx"),
+    (Case("console-poll", console=SERIAL_MODERN, config="irq=poll poll_interval=20ms"), "pci-modern", "poll"),
+    (Case("console-legacy", console=SERIAL_LEGACY), "pci-legacy", "msix"),
+    (Case("console-legacy-intx", console=SERIAL_LEGACY + ",vectors=0"), "pci-legacy", "intx"),
     (Case("console-pc", machine="pc", console="virtio-serial-pci"), "pci-modern", "msix"),
-    (Case("console-packed", console=MODERN + ",packed=on"), "pci-modern", "msix"),
-    (Case("console-plain-ring", console=MODERN + ",indirect_desc=off,event_idx=off"),
+    (Case("console-packed", console=SERIAL_MODERN + ",packed=on"), "pci-modern", "msix"),
+    (Case("console-plain-ring", console=SERIAL_MODERN + ",indirect_desc=off,event_idx=off"),
      "pci-modern", "msix"),
-    (Case("console-one-port", console=MODERN + ",max_ports=1"), "pci-modern", "msix"),
+    (Case("console-one-port", console=SERIAL_MODERN + ",max_ports=1"), "pci-modern", "msix"),
     (Case("console-mmio-v2", machine="microvm,acpi=off", console="virtio-serial-device",
           device="virtio-balloon-device", extra=("-global", "virtio-mmio.force-legacy=false")),
      "mmio", "gsi"),
