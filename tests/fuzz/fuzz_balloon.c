@@ -53,7 +53,10 @@ static void host_event(struct stream *in, unsigned what)
             balloon_rig_ask_stats(&r);
         break;
     case 5:
+        if (r.host.queue_of[VIRTIO_BALLOON_HINT] != VIRTIO_BALLOON_NO_QUEUE)
+            balloon_rig_answer_hints(&r, take8(in));
         virtio_model_set_config(m, 8, take8(in));
+        r.host.is_hint_slow = m->config[8] & 0x40;
         break;
     case 6:
         m->isr |= take8(in) & 3;
@@ -120,6 +123,7 @@ static void live(struct stream *in)
 static void end(void)
 {
     r.host.is_slow = false;
+    r.host.is_hint_slow = false;
     r.v.model.lies.silent = false;
     r.v.model.lies.reset_polls = 0;
     r.v.hal.fail_at = 0;

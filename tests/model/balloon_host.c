@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define STAT_BYTES      10u
+#define HINT_DONE       1u
 #define HINT_REGISTER   8
 #define POISON_REGISTER 12
 #define STATUS_FEATURES 11u
@@ -169,7 +170,8 @@ static void take_stats(struct balloon_host *host, struct virtio_model *m, uint16
         host->stats = chain;
         host->has_stats = true;
         host->stats_answers++;
-        host->stats_count = len / STAT_BYTES;
+        bool is_stale = host->has_stale_stats && host->stats_answers == 1;
+        host->stats_count = is_stale ? 0 : len / STAT_BYTES;
         for (unsigned i = 0; i < host->stats_count; i++) {
             const char *entry = (const char *)chain.segs[0].ptr + i * STAT_BYTES;
 
@@ -188,8 +190,10 @@ static void take_word(struct balloon_host *host, struct virtio_model *m, uint32_
     if (host->is_hinting && word)
         complain(host, "a hint round inside another");
     host->is_hinting = word != 0;
-    if (word && word == host->hint_id)
+    if (word && word == host->hint_id && !host->keeps_hint_id)
         memcpy(&m->config[HINT_REGISTER], &none, 4); /* without a notification, D-Q-10 */
+    if (!word && host->done_on_stop)
+        virtio_model_set_config(m, HINT_REGISTER, HINT_DONE); /* D-F-05 */
 }
 
 /* It may be discarded now, so it must still be the driver's: R-V-56. */

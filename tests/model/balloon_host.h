@@ -82,6 +82,8 @@ enum host_kind {
     HOST_KINDS,
 };
 
+struct host_profile;
+
 struct balloon_host {
     struct guest_frames *guest;
     struct hal_model *hal;
@@ -99,6 +101,9 @@ struct balloon_host {
     unsigned wide; /* requests of several descriptors */
     unsigned longest_report;
     uint64_t descending; /* PFNs not above the one before, in one request */
+    const struct host_profile
+        *profile;         /* tests/model/profiles.h; NULL: none in particular */
+    bool has_stale_stats; /* what is in the first statistics buffer does not count */
     struct virtio_chain stats;
     bool has_stats;
     unsigned stats_answers;
@@ -109,6 +114,8 @@ struct balloon_host {
     unsigned hint_count;
     uint32_t
         hint_id; /* what is asked for; the register shows it until the guest begins */
+    bool keeps_hint_id;   /* the register does not become 0 with the start word */
+    bool done_on_stop;    /* our STOP is answered by DONE */
     bool is_hint_slow;    /* keeps hint buffers until balloon_rig_answer_hints() */
     bool is_hinting;      /* between a start and a stop word */
     uint64_t hint_blocks; /* offered */

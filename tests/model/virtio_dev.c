@@ -83,7 +83,9 @@ void virtio_model_status_write(struct virtio_model *m, uint8_t status)
          (m->accepted & BIT(F_VERSION_1)) == 0))
         status &= (uint8_t)~S_FEATURES_OK;
     m->status = status;
-    if (m->lies.ok_needs_reset && (status & S_DRIVER_OK))
+    bool is_refused =
+        m->lies.ok_needs_reset || (m->activate && !m->activate(m->process_ctx, m));
+    if ((status & S_DRIVER_OK) && is_refused)
         virtio_model_need_reset(m);
 }
 

@@ -88,7 +88,9 @@ struct virtio_model {
                     uint16_t index); /* a doorbell rang */
     void (*config_written)(void *ctx, struct virtio_model *m, uint32_t offset,
                            unsigned width);
-    void *process_ctx; /* of both hooks */
+    /* DRIVER_OK was written; false: the device does not take it as it is set up. NULL: it does. */
+    bool (*activate)(void *ctx, const struct virtio_model *m);
+    void *process_ctx; /* of these hooks */
     /* Send a message; false: MSI-X is not enabled, the ISR byte tells. NULL: there is no MSI-X. */
     bool (*message)(void *ctx, uint16_t vector);
     void *message_ctx;
