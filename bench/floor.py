@@ -3,8 +3,8 @@
 
 One round starts QEMU as for a guest, but stopped, and drives the device through qtest. A request's
 cost is the time of its doorbell, which QEMU answers when the work is done, less the time of a look at
-the used index right before it: that is the way there and back without any work. (Behind the work a
-busy host lets QEMU wait longer, so a look there would take off too much.)
+the used index right before it: that is the way there and back without any work. (Looks taken behind
+the work were longer than the doorbell on a busy host; why was not found out.)
 """
 
 import shutil

@@ -63,6 +63,13 @@ static void close_port(void)
     finish();
 }
 
+/* Where freed memory is to be zero and the host has not agreed to that, what comes back must be filled. */
+static void heed_poison(const struct virtio_balloon_status *now)
+{
+    device.client.gives_anything = config_is("balloon.poison", "zero") &&
+                                   !(now->features & BIT64(VIRTIO_BALLOON_F_PAGE_POISON));
+}
+
 static void run(void *ctx)
 {
     struct virtio_balloon_status now;
@@ -73,6 +80,7 @@ static void run(void *ctx)
     virtio_balloon_step(device.vb);
     balloon_report(device.vb, device.port);
     virtio_balloon_get_status(device.vb, &now);
+    heed_poison(&now); /* a new start may have other features */
     if (now.state == VIRTIO_BALLOON_OFF ||
         (now.state == VIRTIO_BALLOON_DEAD && (device.is_detaching || device.is_asleep)))
         close_device();
@@ -80,25 +88,6 @@ static void run(void *ctx)
         close_port();
 }
 
-/* Interrupts, if there are any, from here on. */
-static void start_interrupts(void)
-{
-    virtio_port_irq_start(device.port);
-    if (device.port->irq == VIRTIO_PORT_POLL)
-        virtio_balloon_use_polling(device.vb);
-}
-
-/* Where freed memory is to be zero and the host has not agreed to that, what comes back must be filled. */
-static void heed_poison(const struct virtio_balloon_opts *opts)
-{
-    struct virtio_balloon_status now;
-
-    virtio_balloon_get_status(device.vb, &now);
-    device.client.gives_anything =
-        opts->frees_zeroed && !(now.features & BIT64(VIRTIO_BALLOON_F_PAGE_POISON));
-}
-
-/* With the best kind of interrupt that the device takes. */
 static int attach_driver(struct virtio_port *port)
 {
     struct virtio_balloon_opts opts = {
@@ -116,48 +105,45 @@ static int attach_driver(struct virtio_port *port)
         .report_delay_ns = config_u64("report.delay"),
         .report_batch = (unsigned)config_u64("report.batch"),
         .reset_limit = (unsigned)config_u64("virtio.reset_limit"),
+        .vectors = port->vectors,
     };
-    int err;
 
     if (opts.report_delay_ns == CONFIG_AUTO)
         opts.report_delay_ns = 0;
-    virtio_port_irq_open(port, on_interrupt, NULL);
-    do {
-        opts.vectors = port->vectors;
-        err = virtio_balloon_attach(&port->transport, &device.client.hal, &opts,
-                                    &device.vb);
-    } while (err == -ENOSPC && virtio_port_irq_fall_back(port));
-    if (!err)
-        heed_poison(&opts);
+    return virtio_balloon_attach(&port->transport, &device.client.hal, &opts, &device.vb);
+}
+
+static int wake_driver(struct virtio_port *port)
+{
+    (void)port;
+    virtio_balloon_resume(device.vb);
+    return 0;
+}
+
+static int start(virtio_port_attach_fn *attach_or_wake)
+{
+    int err = virtio_port_start(device.port, on_interrupt, attach_or_wake);
+
+    if (!err && device.port->irq == VIRTIO_PORT_POLL)
+        virtio_balloon_use_polling(device.vb);
     return err;
 }
 
 static int attach(void)
 {
-    struct virtio_port *port = device.port;
-    int err = virtio_port_open(port);
+    struct virtio_balloon_status now;
+    int err = start(attach_driver);
 
     if (err)
         return err;
-    err = attach_driver(port);
-    if (err) {
-        virtio_port_close(port);
-        return err;
-    }
-    start_interrupts();
-    balloon_report_attached(device.vb, port);
+    virtio_balloon_get_status(device.vb, &now);
+    heed_poison(&now);
+    balloon_report_attached(device.vb, device.port);
     return 0;
 }
 
 static int take(struct virtio_port *port)
 {
-    if (device.port) {
-        /* R-V-02: opening it has reset it. */
-        log_warn("balloon: a second device is left alone");
-        if (!virtio_port_open(port))
-            virtio_port_close(port);
-        return -EBUSY;
-    }
     if (!device.client.task.run) {
         hal_client_init(&device.client, "balloon", run, NULL);
         balloon_report_init(&device.client.task);
@@ -185,22 +171,15 @@ static void fall_asleep(void)
 
 static int resume(void)
 {
-    struct virtio_port *port = device.port;
-
     if (!device.is_asleep)
         return 0;
     device.is_asleep = false;
     if (!device.vb)
         return attach(); /* it died on the way */
-    int err = virtio_port_open(port);
-    if (err) {
+    int err = start(wake_driver);
+    if (err)
         virtio_balloon_detach(device.vb);
-        return err;
-    }
-    virtio_port_irq_open(port, on_interrupt, NULL);
-    virtio_balloon_resume(device.vb);
-    start_interrupts();
-    return 0;
+    return err;
 }
 
 static void lose(void)

@@ -14,8 +14,7 @@ struct driver {
     bool (*is_enabled)(void);
 
     /* A device was found at a closed port, which lives until release() or lost() ended. It is the
-     * driver's even if starting it fails: a command may try again. -EBUSY: the driver has one already;
-     * this one was reset and is not the driver's. */
+     * driver's even if starting it fails: a command may try again. Called when it has none. */
     int (*attach)(struct virtio_port *port);
 
     /* End orderly and close the port: give everything back, reset. The driver calls drivers_stopped()

@@ -65,6 +65,27 @@ static struct device *free_device(void)
     return NULL;
 }
 
+/* R-V-02: a driver has one device. Another is reset, by opening it, and left alone. */
+static int leave_alone(const struct virtio_place *place, const struct driver *driver)
+{
+    struct virtio_port port;
+
+    virtio_port_init(&port, place);
+    log_warn("%s: a second device at %s is left alone", driver->name, port.name);
+    if (!virtio_port_open(&port))
+        virtio_port_close(&port);
+    return -EBUSY;
+}
+
+static bool has_device(const struct driver *driver)
+{
+    for (unsigned i = 0; i < DEVICES_MAX; i++) {
+        if (devices[i].driver == driver)
+            return true;
+    }
+    return false;
+}
+
 static struct device *find_pci(const struct pci_dev *dev)
 {
     for (unsigned i = 0; i < DEVICES_MAX; i++) {
@@ -89,14 +110,14 @@ static int add(const struct virtio_place *place)
         log_info("%s: found, but %s leaves it out", driver->name, driver->enabled_by);
         return -ENODEV;
     }
+    if (has_device(driver))
+        return leave_alone(place, driver);
     if (!device)
         return -ENOSPC;
     *device = (struct device){.driver = driver};
     virtio_port_init(&device->port, place);
     log_info("%s: at %s", driver->name, device->port.name);
     int err = driver->attach(&device->port);
-    if (err == -EBUSY)
-        device->driver = NULL;
     if (err)
         log_error("%s: does not attach: %s", driver->name, err_name(err));
     return err;

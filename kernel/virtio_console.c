@@ -241,19 +241,12 @@ static void run(void *ctx)
         tell_dropped(&now);
 }
 
-/* With the best kind of interrupt that the device takes. */
 static int attach_driver(struct virtio_port *port)
 {
-    struct virtio_console_opts opts = {.poll_interval_ns = config_u64("poll_interval")};
-    int err;
+    const struct virtio_console_opts opts = {
+        .vectors = port->vectors, .poll_interval_ns = config_u64("poll_interval")};
 
-    virtio_port_irq_open(port, on_interrupt, NULL);
-    do {
-        opts.vectors = port->vectors;
-        err = virtio_console_attach(&port->transport, &device.client.hal, &opts,
-                                    &device.vc);
-    } while (err == -ENOSPC && virtio_port_irq_fall_back(port));
-    return err;
+    return virtio_console_attach(&port->transport, &device.client.hal, &opts, &device.vc);
 }
 
 static void tell_attached(void)
@@ -269,18 +262,11 @@ static void tell_attached(void)
 
 static int attach(void)
 {
-    struct virtio_port *port = device.port;
-    int err = virtio_port_open(port);
+    int err = virtio_port_start(device.port, on_interrupt, attach_driver);
 
     if (err)
         return err;
-    err = attach_driver(port);
-    if (err) {
-        virtio_port_close(port);
-        return err;
-    }
-    virtio_port_irq_start(port);
-    if (port->irq == VIRTIO_PORT_POLL)
+    if (device.port->irq == VIRTIO_PORT_POLL)
         virtio_console_use_polling(device.vc);
     memset(device.typists, 0, sizeof(device.typists));
     memset(device.stuck_at, 0xFF, sizeof(device.stuck_at));
@@ -294,12 +280,6 @@ static int attach(void)
 
 static int take(struct virtio_port *port)
 {
-    if (device.port) {
-        log_warn("virtio-console: a second device is left alone");
-        if (!virtio_port_open(port))
-            virtio_port_close(port);
-        return -EBUSY;
-    }
     if (!device.client.task.run)
         hal_client_init(&device.client, "virtio-console", run, NULL);
     device.port = port;

@@ -256,6 +256,24 @@ void virtio_port_irq_start(struct virtio_port *port)
     }
 }
 
+int virtio_port_start(struct virtio_port *port, virtio_port_irq_fn *on_irq,
+                      virtio_port_attach_fn *attach)
+{
+    int err = virtio_port_open(port);
+
+    if (err)
+        return err;
+    virtio_port_irq_open(port, on_irq, NULL);
+    do
+        err = attach(port);
+    while (err == -ENOSPC && virtio_port_irq_fall_back(port));
+    if (err)
+        virtio_port_close(port);
+    else
+        virtio_port_irq_start(port);
+    return err;
+}
+
 const char *virtio_port_irq_name(const struct virtio_port *port)
 {
     static const char *const names[] = {

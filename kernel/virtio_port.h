@@ -3,13 +3,9 @@
  * One virtio device that was found, whatever bus it is on: opening picks the transport, and the way
  * its interrupts come. A driver asks nobody else about buses.
  *
- *     virtio_port_open(port);                      // port->transport works; the device was reset
- *     virtio_port_irq_open(port, on_interrupt, NULL);
- *     ... attach the driver to &port->transport, with port->vectors; when it is refused with -ENOSPC,
- *         again as long as virtio_port_irq_fall_back(port) ...
- *     virtio_port_irq_start(port);                 // from here on on_interrupt() is called
+ *     virtio_port_start(port, on_interrupt, attach);  // attach() the driver to &port->transport
  *     ...
- *     virtio_port_close(port);                     // interrupts too; may be opened again
+ *     virtio_port_close(port);                        // interrupts too; may be started again
  *
  * Interrupts are the best that work: MSI-X with a vector for configuration changes and one for all
  * queues, MSI-X with one for both, the line, polling (R-T-15 to R-T-18). Each step down is logged.
@@ -85,6 +81,15 @@ void virtio_port_irq_start(struct virtio_port *port);
 
 /* The device does not take the vectors: go on without. True: attach again; false: that is not why. */
 bool virtio_port_irq_fall_back(struct virtio_port *port);
+
+/* Attach the driver, which maps port->vectors; -ENOSPC: the device does not take them. */
+typedef int virtio_port_attach_fn(struct virtio_port *port);
+
+/* All of the above: open, attach with the best kind of interrupt that the device takes, let interrupts come.
+ * Where port->irq is VIRTIO_PORT_POLL afterwards the driver must look for itself. 0; on an error of opening
+ * or attaching the port is closed. */
+int virtio_port_start(struct virtio_port *port, virtio_port_irq_fn *on_irq,
+                      virtio_port_attach_fn *attach);
 
 /* "msix": the word of the events. */
 const char *virtio_port_irq_name(const struct virtio_port *port);

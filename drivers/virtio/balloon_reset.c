@@ -98,6 +98,15 @@ void vb_step_reset(struct virtio_balloon *vb)
         plan_restart(vb);
 }
 
+/* It took them at the first start: from here on it has none, and is looked at (R-T-15). MSI-X is on all the
+ * same, so the ISR register stays out of use. */
+static void do_without_vectors(struct virtio_balloon *vb)
+{
+    vb->opts.vectors.config = vb->opts.vectors.queues = VIRTIO_NO_VECTOR;
+    virtio_use_vectors(&vb->dev, vb->opts.vectors);
+    vb->irq = VB_IRQ_POLLED;
+}
+
 void vb_step_rest(struct virtio_balloon *vb)
 {
     if (vb->now_ns < vb->restart_at_ns) {
@@ -119,6 +128,8 @@ void vb_step_rest(struct virtio_balloon *vb)
         vb->state = VIRTIO_BALLOON_DEAD;
         return;
     }
+    if (err == -ENOSPC)
+        do_without_vectors(vb);
     plan_restart(vb);
     vb_wake_by(vb, vb->restart_at_ns);
 }

@@ -229,6 +229,27 @@ static void without_a_limit_a_broken_device_starts_at_once(void **state)
     balloon_rig_end(&r);
 }
 
+/* R-T-15: what the kernel does when attaching fails, a new start must do by itself. */
+static void vectors_that_are_refused_at_a_new_start_are_done_without(void **state)
+{
+    (void)state;
+    balloon_rig_init(&r, BALLOON_FEATURES, 4096);
+    virtio_pci_model_add_msix(&r.v.pci, 2);
+    r.opts.vectors = (struct virtio_vectors){.is_msix = true, .queues = 1};
+    assert_int_equal(balloon_rig_attach(&r), 0);
+    r.irq_works = false;
+    r.v.model.lies.vector_fails = 1;
+    virtio_model_need_reset(&r.v.model);
+    balloon_rig_run(&r, 5 * NS_PER_S);
+    assert_int_equal(state_now(), VIRTIO_BALLOON_LIVE);
+    assert_int_equal(balloon_rig_status(&r).restart_failures, 1);
+    assert_true(balloon_rig_status(&r).is_polled);
+    balloon_rig_target(&r, 1000);
+    balloon_rig_run(&r, NS_PER_S);
+    assert_int_equal(r.host.actual, 1000);
+    balloon_rig_end(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -238,6 +259,7 @@ int main(void)
         cmocka_unit_test(a_removed_device_is_not_touched_and_all_frames_return),
         cmocka_unit_test(the_limit_of_new_starts_can_be_set),
         cmocka_unit_test(without_a_limit_a_broken_device_starts_at_once),
+        cmocka_unit_test(vectors_that_are_refused_at_a_new_start_are_done_without),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
