@@ -43,10 +43,10 @@ $(O)/guest/%.asm.o: %.asm $(O)/flags.stamp
 
 # With the apps (mk/apps.mk). Linked twice: first without names, then with the table of function names
 # the first link gives. tools/symtab writes .symtab_blob, the last of .rodata, so no address before .data moves.
-define link_image # $(1) output, $(2) objects
+define link_image # $(1) output, $(2) objects, $(3) more for the linker
 $(O)/guest/$(1).names.asm: $(2) linker.ld tools/symtab
 	$$(call say,LINK,$(1) first pass)
-	$$(Q)$$(LD) $$(GUEST_LDFLAGS) $(2) -o $(O)/guest/$(1).first
+	$$(Q)$$(LD) $$(GUEST_LDFLAGS) $(3) $(2) -o $(O)/guest/$(1).first
 	$$(Q)$$(PYTHON) tools/symtab $(O)/guest/$(1).first > $$@
 
 $(O)/guest/$(1).names.o: $(O)/guest/$(1).names.asm
@@ -54,14 +54,15 @@ $(O)/guest/$(1).names.o: $(O)/guest/$(1).names.asm
 
 $(O)/$(1).debug: $(2) $(O)/guest/$(1).names.o linker.ld
 	$$(call say,LINK,$$@)
-	$$(Q)$$(LD) $$(GUEST_LDFLAGS) $(2) $(O)/guest/$(1).names.o -o $$@
+	$$(Q)$$(LD) $$(GUEST_LDFLAGS) $(3) $(2) $(O)/guest/$(1).names.o -o $$@
 
 $(O)/$(1): $(O)/$(1).debug
 	$$(Q)$$(OBJCOPY) --strip-all -R .app_bss $$< $$@
 endef
 
 $(eval $(call link_image,aerostat.elf,$(KERNEL_OBJS) $(O)/apps/aerostat.elf.apps.o))
-$(eval $(call link_image,aerostat-test.elf,$(KERNEL_OBJS) $(SUITE_OBJS) $(O)/apps/aerostat-test.elf.apps.o))
+$(eval $(call link_image,aerostat-test.elf,$(KERNEL_OBJS) $(SUITE_OBJS) $(O)/apps/aerostat-test.elf.apps.o,\
+  --wrap=virtio_balloon_step))
 
 # The balloon library for other firmware: drivers/ and include/, no kernel.
 # Nothing may be asked of its user but mem* and the seams, so no stack protector.

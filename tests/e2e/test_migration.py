@@ -13,6 +13,7 @@ from host.host_memory import PAGE
 pytestmark = pytest.mark.e2e
 PAIRS = 3
 MOST_SENT = 0.10  # of what goes over the wire without hints
+LINK = 128 * MIB  # bytes a second: QEMU's own default, and what a Gigabit link carries
 FILLED, KEPT = 900 * MIB, 20 * MIB
 TOUCH = "touch --size=8M --pattern=random --write=10 --seconds="
 LOW = 48 * MIB
@@ -48,11 +49,11 @@ def hmp(guest, line):
     assert not said.strip(), said
 
 
-def migrate(source, destination, tmp_path):
-    """Move the guest; what query-migrate says in the end."""
+def migrate(source, destination, tmp_path, bandwidth=8 * GIB):
+    """Move the guest at so many bytes a second; what query-migrate says in the end."""
     uri = f"unix:{tmp_path}/migration"
     destination.qmp.execute("migrate-incoming", uri=uri)
-    source.qmp.execute("migrate-set-parameters", max_bandwidth=8 * GIB, downtime_limit=1000)
+    source.qmp.execute("migrate-set-parameters", max_bandwidth=bandwidth, downtime_limit=1000)
     done = source.qmp.migrate(uri, timeout=120)
     assert done["status"] == "completed", done
     deadline = time.monotonic() + 20
@@ -101,7 +102,7 @@ def bytes_sent(start, tmp_path, hint):
         source.guest.ask(f"fill {FILLED}", timeout=60, event="fill")
         source.guest.ask("free", timeout=60, event="free")
         source.guest.ask(f"fill {KEPT}", timeout=30, event="fill")
-        done = migrate(source, destination, tmp_path)
+        done = migrate(source, destination, tmp_path, LINK)
         destination.guest.send("stats")
         stats = destination.guest.wait_for(lambda e: e.get("hint_bytes"), 10)
         assert (stats.number("hint_bytes") > FILLED // 2) == hint, stats
