@@ -27,7 +27,8 @@ static struct {
 /* One figure that changes with each answer of the host about pages. */
 static uint64_t acks(const struct virtio_balloon_status *now)
 {
-    return now->core.inflated + now->core.deflated + now->core.reported + now->freed_frames;
+    return now->core.inflated + now->core.deflated + now->core.reported +
+           now->freed_frames;
 }
 
 static uint64_t kernel_frames(void)
@@ -35,9 +36,9 @@ static uint64_t kernel_frames(void)
     struct pmm_stats pmm;
 
     pmm_stats(memory_pmm(), &pmm);
-    return pmm.total_frames - (pmm.free_frames - pmm.lent_frames) - drivers_hinted_frames() -
-           drivers_ballooned_frames() - appmem_held(app_memory()) -
-           paging_table_bytes() / FRAME_SIZE;
+    return pmm.total_frames - (pmm.free_frames - pmm.lent_frames) -
+           drivers_hinted_frames() - drivers_ballooned_frames() -
+           appmem_held(app_memory()) - paging_table_bytes() / FRAME_SIZE;
 }
 
 static void check(void)
