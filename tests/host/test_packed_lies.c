@@ -324,12 +324,12 @@ static void device_lies_at_random(struct ring *t, const struct virtio_chain *cha
 static void random_device(void **state)
 {
     unsigned seed = 20261122;
-    const char *given = getenv("SEED");
+    const char *given = getenv("TEST_SEED");
 
     (void)state;
     if (given)
         seed = (unsigned)strtoul(given, NULL, 0);
-    print_message("seed %u\n", seed);
+    print_message("TEST_SEED=%u\n", seed);
     srandom(seed);
     for (unsigned run = 0; run < 300; run++) {
         bool out[64] = {false};

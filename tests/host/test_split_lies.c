@@ -229,12 +229,12 @@ static void stale_event_index_is_no_lie(void **state)
 static void random_device(void **state)
 {
     unsigned seed = 20261122;
-    const char *given = getenv("SEED");
+    const char *given = getenv("TEST_SEED");
 
     (void)state;
     if (given)
         seed = (unsigned)strtoul(given, NULL, 0);
-    print_message("seed %u\n", seed);
+    print_message("TEST_SEED=%u\n", seed);
     srandom(seed);
     for (unsigned run = 0; run < 300; run++) {
         bool out[64] = {false};

@@ -286,11 +286,11 @@ static void who_opens_late_finds_the_newest_lines(void **state)
 static void random_pieces_arrive_unchanged(void **state)
 {
     static char sent[CONSOLE_BYTES];
-    unsigned seed = getenv("SEED") ? (unsigned)atoi(getenv("SEED")) : 4711;
+    unsigned seed = getenv("TEST_SEED") ? (unsigned)atoi(getenv("TEST_SEED")) : 4711;
     size_t len = 0, typed = 0;
 
     (void)state;
-    print_message("SEED=%u\n", seed);
+    print_message("TEST_SEED=%u\n", seed);
     srand(seed);
     console_rig_init(&r, CONSOLE_FEATURES);
     start();

@@ -126,7 +126,7 @@ struct balloon_host {
     const char *complaint;
 };
 
-/* srand() by the environment's SEED or the time of day, printed so that a failure can be repeated. */
+/* srand() by the environment's TEST_SEED or the time of day, printed so that a failure can be repeated. */
 void random_seed(void);
 
 /* ---- all together ---- */

@@ -248,10 +248,10 @@ void guest_check(const struct guest_frames *g)
 
 void random_seed(void)
 {
-    const char *text = getenv("SEED");
+    const char *text = getenv("TEST_SEED");
     unsigned seed = text ? (unsigned)strtoul(text, NULL, 0) : (unsigned)time(NULL);
 
-    printf("SEED=%u\n", seed);
+    printf("TEST_SEED=%u\n", seed);
     srand(seed);
 }
 
