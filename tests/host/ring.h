@@ -104,3 +104,28 @@ static inline void expect_broken(struct ring *t, const uint64_t *counter)
     assert_int_equal(virtio_poll_status(&t->rig.dev), -EPROTO);
     ring_end(t);
 }
+
+/* Two buffers are with the device, the heads 3 and 2, the second one a chain. Heads 0 and 1 were used before.
+ * Split: the chain is 2 -> 1. Packed: 3 is in place 4, 2 in places 5 and 6. */
+static inline void ring_with_history(struct ring *t, uint64_t features)
+{
+    struct virtio_chain chain;
+    uint32_t written;
+    unsigned id;
+
+    ring_start(t, features);
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(add(t, i, 1, 0), 0);
+    while (virtio_model_pop(&t->rig.model, 0, &chain))
+        virtio_model_push(&t->rig.model, 0, chain.head, 0);
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(pop(t, &id, &written), 0);
+    /* Freed last, taken first. */
+    assert_int_equal(add(t, 0, 1, 0), 0);
+    assert_int_equal(add(t, 1, 1, 1), 0);
+    assert_true(virtio_model_pop(&t->rig.model, 0, &chain));
+    assert_int_equal(chain.head, 3);
+    assert_true(virtio_model_pop(&t->rig.model, 0, &chain));
+    assert_int_equal(chain.head, 2);
+    assert_int_equal(pop(t, &id, &written), -EAGAIN);
+}
