@@ -1,84 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* drivers/bus: configuration access by ECAM and ports, the scan, capabilities, BARs, bad claims. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "base/err.h"
-#include "drivers/bus/pci.h"
-#include "tests/model/hal_model.h"
-#include "tests/model/pci_bus.h"
-
-struct rig {
-    struct hal_model hal;
-    struct pci_model bus;
-    struct pci_host host;
-    struct pci_model_fn fns[8];
-    struct pci_dev found[PCI_MODEL_FUNCTIONS];
-    unsigned count;
-    unsigned stop_at; /* the visitor ends the scan at this function; 0: never */
-};
-
-static void rig_init(struct rig *r, bool ecam, bool ports)
-{
-    *r = (struct rig){0};
-    hal_model_init(&r->hal);
-    pci_model_init(&r->bus, ecam, ports);
-}
-
-static struct pci_model_fn *add(struct rig *r, uint8_t bus, uint8_t slot, uint8_t fn,
-                                uint8_t header)
-{
-    struct pci_model_fn *f = &r->fns[r->bus.count];
-
-    f->bus = bus;
-    f->slot = slot;
-    f->fn = fn;
-    pci_model_identity(f, 0x1234, (uint16_t)(0x100 + r->bus.count), header);
-    pci_model_add(&r->bus, f);
-    return f;
-}
-
-static void add_bridge(struct rig *r, uint8_t bus, uint8_t slot, uint8_t to)
-{
-    pci_model_set(add(r, bus, slot, 0, 1), PCI_SECONDARY_BUS, 1, to);
-}
-
-static int open_host(struct rig *r, paddr_t ecam, bool use_ports)
-{
-    return pci_host_init(&r->host, &(struct pci_host_config){.space = &r->bus.space,
-                                                             .ecam_base = ecam,
-                                                             .ecam_last = 255,
-                                                             .use_ports = use_ports,
-                                                             .log = r->hal.hal.log});
-}
-
-static int visit(void *ctx, const struct pci_dev *dev)
-{
-    struct rig *r = ctx;
-
-    assert_in_range(r->count, 0, PCI_MODEL_FUNCTIONS - 1);
-    r->found[r->count++] = *dev;
-    return r->count == r->stop_at ? 42 : 0;
-}
-
-static void scan(struct rig *r)
-{
-    r->count = 0;
-    assert_int_equal(pci_scan(&r->host, visit, r), 0);
-}
-
-static void rig_end(struct rig *r)
-{
-    pci_host_fini(&r->host);
-    assert_int_equal(r->bus.live_maps, 0);
-    assert_int_equal(r->bus.probes_decoding, 0);
-    assert_int_equal(hal_model_end(&r->hal), 0);
-}
+/* drivers/bus: configuration access by ECAM and ports, the scan, capabilities, bad claims. */
+#include "tests/host/pci_rig.h"
 
 /* ---- the scan ---- */
 
@@ -232,18 +154,6 @@ static void registers_have_their_width(void **state)
 
 /* ---- capabilities ---- */
 
-static struct pci_model_fn *cap_rig(struct rig *r)
-{
-    struct pci_model_fn *f;
-
-    rig_init(r, true, false);
-    f = add(r, 0, 1, 0, 0);
-    pci_model_set(f, PCI_STATUS, 2, PCI_STATUS_CAP_LIST);
-    assert_int_equal(open_host(r, PCI_MODEL_ECAM, false), 0);
-    scan(r);
-    return f;
-}
-
 static void capabilities_are_found_in_order(void **state)
 {
     struct rig r;
@@ -321,137 +231,6 @@ static void longest_honest_list_is_walked(void **state)
     rig_end(&r);
 }
 
-/* ---- BARs ---- */
-
-static void set_bar(struct pci_model_fn *f, unsigned bar, uint64_t value, uint64_t size)
-{
-    pci_model_set(f, PCI_BAR0 + 4 * bar, 4, (uint32_t)value);
-    if ((value & 7) == 4 && bar < 5)
-        pci_model_set(f, PCI_BAR0 + 4 * bar + 4, 4, (uint32_t)(value >> 32));
-    f->bar_size[bar] = size;
-}
-
-static void bars_are_measured(void **state)
-{
-    struct rig r;
-    struct pci_model_fn *f = cap_rig(&r);
-    struct pci_dev *dev = &r.found[0];
-    struct pci_bar bar;
-
-    (void)state;
-    set_bar(f, 0, 0xC000 | 1, 64);
-    set_bar(f, 1, 0xFEB00000, 4096);
-    set_bar(f, 2, UINT64_C(0xE000004000) | 0xC, 0x4000);
-    set_bar(f, 4, (UINT64_C(1) << 40) | 4, UINT64_C(1) << 33);
-    pci_enable(dev, PCI_CMD_IO | PCI_CMD_MEMORY | PCI_CMD_BUS_MASTER);
-
-    assert_int_equal(pci_bar_read(dev, 0, &bar), 0);
-    assert_true(bar.is_io && bar.addr == 0xC000 && bar.size_bytes == 64);
-    assert_int_equal(pci_bar_read(dev, 1, &bar), 0);
-    assert_true(!bar.is_io && !bar.is_64 && bar.addr == 0xFEB00000 &&
-                bar.size_bytes == 4096);
-    assert_int_equal(pci_bar_read(dev, 2, &bar), 0);
-    assert_true(bar.is_64 && bar.addr == UINT64_C(0xE000004000) &&
-                bar.size_bytes == 0x4000);
-    assert_int_equal(pci_bar_read(dev, 4, &bar), 0);
-    assert_true(bar.addr == UINT64_C(1) << 40 && bar.size_bytes == UINT64_C(1) << 33);
-
-    /* All registers are as before, and decoding was off during each probe (rig_end() checks). */
-    assert_int_equal(pci_cfg_read(dev, PCI_COMMAND, 2), 7);
-    assert_int_equal(pci_cfg_read(dev, PCI_BAR0 + 8, 4), 0x400C);
-    assert_int_equal(pci_cfg_read(dev, PCI_BAR0 + 12, 4), 0xE0);
-    rig_end(&r);
-}
-
-static void absent_bars(void **state)
-{
-    struct rig r;
-    struct pci_model_fn *f = cap_rig(&r);
-    struct pci_bar bar;
-
-    (void)state;
-    assert_int_equal(pci_bar_read(&r.found[0], 0, &bar), -ENODEV); /* not implemented */
-    set_bar(f, 1, 0, 4096);
-    assert_int_equal(pci_bar_read(&r.found[0], 1, &bar), -ENODEV); /* not assigned */
-    assert_int_equal(pci_bar_read(&r.found[0], 6, &bar), -ENODEV);
-    rig_end(&r);
-}
-
-static void absurd_bars(void **state)
-{
-    struct rig r;
-    struct pci_model_fn *f = cap_rig(&r);
-    struct pci_dev *dev = &r.found[0];
-    struct pci_errors *e = &r.host.errors;
-    struct pci_bar bar;
-
-    (void)state;
-    set_bar(f, 0, UINT64_C(0xE000004000) | 4, 0x4000);
-    assert_int_equal(pci_bar_read(dev, 1, &bar), -EPROTO); /* an upper half */
-    set_bar(f, 5, 4, 0x1000);
-    assert_int_equal(pci_bar_read(dev, 5, &bar), -EPROTO); /* 64 bits, nothing follows */
-    set_bar(f, 2, 0xFEB00006, 0x1000);
-    assert_int_equal(pci_bar_read(dev, 2, &bar), -EPROTO); /* reserved type */
-    assert_int_equal(e->bar_bad_kind, 3);
-
-    f->bar_size[2] = 0;
-    pci_model_set(f, PCI_BAR0 + 8, 4, 0);
-    set_bar(f, 2, 0xFEB00800, 0x1000);
-    assert_int_equal(pci_bar_read(dev, 2, &bar), -EPROTO); /* not aligned to its size */
-    set_bar(f, 0, (UINT64_C(1) << 52) | 4, 0x4000);
-    assert_int_equal(pci_bar_read(dev, 0, &bar), -EPROTO); /* beyond 52 bits */
-    set_bar(f, 3, 0xFFF1, 0x10);
-    assert_int_equal(pci_bar_read(dev, 3, &bar), 0); /* the last ports */
-    assert_int_equal(e->bar_bad_address, 2);
-    rig_end(&r);
-}
-
-/* The size mask has holes: the device is no PCI device. */
-static uint32_t holey(void *ctx, unsigned offset, unsigned width, uint32_t honest)
-{
-    (void)ctx;
-    return offset == PCI_BAR0 && width == 4 && honest == 0xFFFFF000 ? 0xFF0FF000 : honest;
-}
-
-static void size_mask_with_holes(void **state)
-{
-    struct rig r;
-    struct pci_model_fn *f = cap_rig(&r);
-    struct pci_bar bar;
-
-    (void)state;
-    set_bar(f, 0, 0xFEB00000, 0x1000);
-    f->cfg_twist = holey;
-    assert_int_equal(pci_bar_read(&r.found[0], 0, &bar), -EPROTO);
-    assert_int_equal(r.host.errors.bar_bad_size, 1);
-    rig_end(&r);
-}
-
-static void windows_stay_inside_the_bar(void **state)
-{
-    struct rig r;
-    struct pci_model_fn *f = cap_rig(&r);
-    struct pci_dev *dev = &r.found[0];
-    struct reg_io window;
-    struct pci_bar bar;
-
-    (void)state;
-    set_bar(f, 0, 0xFEB00000, 0x1000);
-    assert_int_equal(pci_bar_read(dev, 0, &bar), 0);
-    assert_int_equal(pci_bar_map(dev, &bar, 0, 0, &window), -EINVAL);
-    assert_int_equal(pci_bar_map(dev, &bar, 0, 0x1001, &window), -EINVAL);
-    assert_int_equal(pci_bar_map(dev, &bar, 0x1000, 1, &window), -EINVAL);
-    assert_int_equal(pci_bar_map(dev, &bar, UINT64_MAX, 2, &window), -EINVAL);
-    assert_int_equal(pci_bar_map(dev, &bar, 2, UINT64_MAX, &window), -EINVAL);
-    assert_int_equal(r.host.errors.bar_no_window, 0);
-    assert_int_equal(pci_bar_map(dev, &bar, 0xFFE, 2, &window), 0);
-    pci_bar_unmap(dev, &window);
-    r.bus.fail_map_at = r.bus.maps + 1;
-    assert_int_equal(pci_bar_map(dev, &bar, 0, 16, &window), -ENOMEM);
-    assert_int_equal(r.host.errors.bar_no_window, 1);
-    rig_end(&r);
-}
-
 /* ---- the rest ---- */
 
 static void command_bits(void **state)
@@ -501,11 +280,6 @@ int main(void)
         cmocka_unit_test(capability_loops_end),
         cmocka_unit_test(capability_inside_the_header),
         cmocka_unit_test(longest_honest_list_is_walked),
-        cmocka_unit_test(bars_are_measured),
-        cmocka_unit_test(absent_bars),
-        cmocka_unit_test(absurd_bars),
-        cmocka_unit_test(size_mask_with_holes),
-        cmocka_unit_test(windows_stay_inside_the_bar),
         cmocka_unit_test(command_bits),
         cmocka_unit_test(interrupt_line),
     };

@@ -1,97 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* drivers/bus/pci_assign: windows, new BARs beside old ones, functions that lie, interrupt lines. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-
-#include <cmocka.h>
-
-#include "base/bits.h"
-#include "base/err.h"
-#include "drivers/bus/pci_assign.h"
-#include "tests/model/hal_model.h"
-#include "tests/model/pci_bus.h"
-
-struct rig {
-    struct hal_model hal;
-    struct pci_model bus;
-    struct pci_host host;
-    struct pci_model_fn fns[12];
-    struct pci_space space;
-};
-
-static void rig_init(struct rig *r)
-{
-    memset(r, 0, sizeof(*r));
-    hal_model_init(&r->hal);
-    pci_model_init(&r->bus, false, true);
-    pci_space_init(&r->space);
-    assert_int_equal(
-        pci_host_init(&r->host, &(struct pci_host_config){.space = &r->bus.space,
-                                                          .use_ports = true,
-                                                          .log = r->hal.hal.log}),
-        0);
-}
-
-static struct pci_model_fn *add(struct rig *r, uint8_t bus, uint8_t slot, uint8_t header)
-{
-    struct pci_model_fn *f = &r->fns[r->bus.count];
-
-    f->bus = bus;
-    f->slot = slot;
-    pci_model_identity(f, 0x1AF4, 0x1045, header);
-    pci_model_add(&r->bus, f);
-    return f;
-}
-
-static struct pci_dev dev_of(struct rig *r, const struct pci_model_fn *f)
-{
-    struct pci_dev dev = {.host = &r->host, .bus = f->bus, .slot = f->slot, .fn = f->fn};
-    bool multi;
-
-    assert_true(pci_identify(&dev, &multi));
-    return dev;
-}
-
-static void rig_end(struct rig *r)
-{
-    pci_host_fini(&r->host);
-    assert_int_equal(r->bus.probes_decoding, 0);
-    assert_int_equal(hal_model_end(&r->hal), 0);
-}
-
-/* An unassigned BAR: flags and size. */
-static void want(struct pci_model_fn *f, unsigned bar, uint32_t flags, uint64_t size)
-{
-    pci_model_set(f, PCI_BAR0 + 4 * bar, 4, flags);
-    f->bar_size[bar] = size;
-}
-
-static uint64_t bar_at(const struct pci_model_fn *f, unsigned bar)
-{
-    uint64_t addr = pci_model_get(f, PCI_BAR0 + 4 * bar, 4);
-
-    if (addr & 1)
-        return addr & ~UINT64_C(3);
-    if (addr & 4)
-        addr |= (uint64_t)pci_model_get(f, PCI_BAR0 + 4 * bar + 4, 4) << 32;
-    return addr & ~UINT64_C(15);
-}
-
-static struct pci_model_fn *add_bridge(struct rig *r, uint8_t slot)
-{
-    struct pci_model_fn *f = add(r, 0, slot, 1);
-
-    pci_model_set(f, PCI_IO_BASE, 2, 0xB0C0);
-    pci_model_set(f, PCI_MEM_BASE, 4, 0xFE70FE60);
-    pci_model_set(f, PCI_PREF_BASE, 4, 0xFEB1FEA1);
-    pci_model_set(f, PCI_SECONDARY_BUS, 1, 1);
-    return f;
-}
+/* drivers/bus/pci_assign: windows, new BARs beside old ones, functions that lie. */
+#include "tests/host/pci_assign_rig.h"
 
 static void windows_of_a_bridge(void **state)
 {
@@ -424,69 +333,6 @@ static void no_two_bars_overlap(void **state)
     }
 }
 
-/* ---- interrupt lines ---- */
-
-static void set_line(struct pci_model_fn *f, uint8_t pin, uint8_t line)
-{
-    pci_model_set(f, PCI_INTERRUPT_LINE, 1, line);
-    pci_model_set(f, PCI_INTERRUPT_PIN, 1, pin);
-}
-
-static void lines_follow_the_wires(void **state)
-{
-    struct rig r;
-    struct pci_lines root, below;
-
-    (void)state;
-    rig_init(&r);
-    struct pci_model_fn *bridge = add_bridge(&r, 1), *a = add(&r, 0, 2, 0);
-    struct pci_model_fn *chipset = add(&r, 0, 2, 0), *fresh = add(&r, 0, 6, 0);
-    struct pci_model_fn *inner = add(&r, 1, 3, 0);
-    struct pci_dev bridge_dev = dev_of(&r, bridge), dev = dev_of(&r, fresh);
-
-    set_line(bridge, 1, 10); /* wire 1 of the root bus */
-    set_line(a, 1, 11);      /* wire 2 */
-    chipset->fn = 3;
-    set_line(chipset, 2, 9); /* wire 3, but wired otherwise */
-    pci_lines_learn(&r.host, 0, NULL, &root);
-    assert_memory_equal(root.line, ((uint8_t[]){0, 10, 11, 0}), 4);
-
-    set_line(fresh, 1, 0);
-    pci_lines_give(&dev, &root);
-    assert_int_equal(pci_intx_line(&dev), 11); /* slot 6, pin A: wire 2 */
-    set_line(fresh, 2, 7);
-    pci_lines_give(&dev, &root);
-    assert_int_equal(pci_intx_line(&dev), -ENODEV); /* not known: polled */
-    set_line(fresh, 5, 7);
-    pci_lines_give(&dev, &root); /* no pin of that number */
-    assert_int_equal(pci_intx_line(&dev), -ENODEV);
-
-    /* Behind the bridge in slot 1: pin A of slot 0 is the bridge's own pin A. */
-    set_line(inner, 1, 5);
-    pci_lines_learn(&r.host, 1, &bridge_dev, &below);
-    assert_memory_equal(below.line, ((uint8_t[]){10, 11, 0, 5}), 4);
-    rig_end(&r);
-}
-
-static void the_chipset_of_pc_knows_its_wires(void **state)
-{
-    struct rig r;
-    struct pci_lines lines;
-
-    (void)state;
-    rig_init(&r);
-    struct pci_model_fn *isa = add(&r, 0, 1, 0), *a = add(&r, 0, 2, 0);
-
-    pci_model_set(isa, 0x60, 4, 0x800B0A0B);
-    set_line(a, 1, 5); /* what firmware wrote goes first: wire 2 */
-    pci_lines_learn(&r.host, 0, NULL, &lines);
-    assert_memory_equal(lines.line, ((uint8_t[]){0, 0, 5, 0}), 4); /* another device */
-    pci_model_identity(isa, 0x8086, 0x7000, 0);
-    pci_lines_learn(&r.host, 0, NULL, &lines);
-    assert_memory_equal(lines.line, ((uint8_t[]){0, 11, 5, 11}), 4);
-    rig_end(&r);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -502,8 +348,6 @@ int main(void)
         cmocka_unit_test(lies_about_sizes_and_addresses),
         cmocka_unit_test(a_bus_that_claims_everything),
         cmocka_unit_test(no_two_bars_overlap),
-        cmocka_unit_test(lines_follow_the_wires),
-        cmocka_unit_test(the_chipset_of_pc_knows_its_wires),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
