@@ -92,6 +92,7 @@ static int negotiate(struct virtio_balloon *vb)
 {
     uint16_t max[VIRTIO_MAX_QUEUES];
 
+    vb->dropped_features = 0; /* what a former start did without may be there now */
     for (unsigned tries = 0; tries <= ARRAY_LEN(optional_queues); tries++) {
         struct virtio_wanted wanted = {.supported = supported_features(vb),
                                        .fallback = accept_translation};

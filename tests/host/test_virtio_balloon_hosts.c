@@ -253,6 +253,22 @@ static void a_hint_ring_of_one_entry_is_done_without(void **state)
     balloon_rig_end(&r);
 }
 
+/* Each start asks anew. */
+static void a_queue_that_is_missing_once_is_used_at_the_next_start(void **state)
+{
+    (void)state;
+    balloon_rig_init(&r, BALLOON_FEATURES | HINT, 4096);
+    r.v.model.queues[3].max = 0;
+    assert_int_equal(balloon_rig_attach(&r), 0);
+    assert_int_equal(r.v.model.accepted & HINT, 0);
+    r.v.model.queues[3].max = 128;
+    virtio_model_need_reset(&r.v.model);
+    balloon_rig_run(&r, 2 * NS_PER_S);
+    assert_int_equal(r.v.model.accepted & HINT, HINT);
+    assert_true(r.v.model.queues[3].enabled);
+    balloon_rig_end(&r);
+}
+
 static void the_target_in_another_unit_of_memory_is_clamped(void **state)
 {
     (void)state;
@@ -295,6 +311,7 @@ int main(void)
         cmocka_unit_test(poison_is_accepted_by_who_zeroes_what_it_frees),
         cmocka_unit_test(without_the_bit_who_zeroes_does_not_report),
         cmocka_unit_test(a_hint_ring_of_one_entry_is_done_without),
+        cmocka_unit_test(a_queue_that_is_missing_once_is_used_at_the_next_start),
         cmocka_unit_test(the_target_in_another_unit_of_memory_is_clamped),
         cmocka_unit_test(frames_the_device_cannot_name_are_not_chosen),
     };
