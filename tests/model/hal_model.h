@@ -21,6 +21,7 @@ struct hal_model {
     struct balloon_hal hal; /* ctx is this object */
     uint64_t now_ns;
     uint64_t relax_ns; /* each relax() moves the clock on by this */
+    uint64_t look_ns;  /* and each look at the clock by this */
     unsigned allocs;   /* dma_alloc() and mem_alloc() calls so far */
     unsigned fail_at;  /* the n-th of them fails, from 1; 0: none */
     unsigned dma_live, mem_live;
