@@ -14,7 +14,7 @@
 
 #define SUPPORTED                                                     \
     (BIT64(0) | BIT64(1) | BIT64(5) | BIT64(VIRTIO_F_INDIRECT_DESC) | \
-     BIT64(VIRTIO_F_EVENT_IDX))
+     BIT64(VIRTIO_F_EVENT_IDX) | BIT64(VIRTIO_F_RING_PACKED) | BIT64(VIRTIO_F_IN_ORDER))
 
 struct fuzz {
     struct stream in;
@@ -107,11 +107,14 @@ static int op_queue_setup(void *ctx, uint16_t index,
 {
     struct fuzz *f = ctx;
 
-    must(index < VIRTIO_MAX_QUEUES && is_pow2(areas->size) &&
-         areas->size <= VQ_SIZE_LIMIT);
+    bool is_packed = virtio_has_feature(&f->dev, VIRTIO_F_RING_PACKED);
+
+    must(index < VIRTIO_MAX_QUEUES && areas->size > 0 && areas->size <= VQ_SIZE_LIMIT &&
+         (is_packed || is_pow2(areas->size)));
     must(areas->desc_addr % 16 == 0 && areas->driver_addr % 2 == 0 &&
          areas->device_addr % 4 == 0);
-    must(hal_model_dma(&f->hal, areas->device_addr, 6 + 8u * areas->size) != NULL);
+    must(hal_model_dma(&f->hal, areas->device_addr,
+                       is_packed ? 4 : 6 + 8u * areas->size) != NULL);
     return take8(&f->in) & 7 ? 0 : -EPROTO;
 }
 

@@ -118,9 +118,10 @@ static void play(struct fuzz *f)
 static void one_life(struct fuzz *f, const struct virtio_transport *transport)
 {
     static const struct virtio_queue_opts opts = {.max_size = 16};
-    const struct virtio_wanted wanted = {.supported = BIT64(1) |
-                                                      BIT64(VIRTIO_F_INDIRECT_DESC) |
-                                                      BIT64(VIRTIO_F_EVENT_IDX)};
+    const struct virtio_wanted wanted = {
+        .supported = BIT64(1) | BIT64(VIRTIO_F_INDIRECT_DESC) |
+                     BIT64(VIRTIO_F_EVENT_IDX) | BIT64(VIRTIO_F_RING_PACKED) |
+                     BIT64(VIRTIO_F_IN_ORDER)};
     struct vq *q;
 
     virtio_init(&f->dev, transport, &f->hal.hal, "fuzz");
@@ -149,7 +150,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     hal_model_init(&f->hal);
     f->hal.relax_ns = NS_PER_S / 8;
     f->hal.fail_at = flags >> 4; /* and the machine may run out of memory */
-    virtio_model_init(&f->model, BIT64(1) | BIT64(27) | UINT64_C(0x1F0000000), sizes, 3);
+    uint64_t mix = flags & 4 ? BIT64(VIRTIO_F_RING_PACKED) : 0;
+    mix |= flags & 8 ? BIT64(VIRTIO_F_IN_ORDER) : 0;
+    virtio_model_init(&f->model, BIT64(1) | BIT64(27) | UINT64_C(0x1F0000000) | mix,
+                      sizes, 3);
     f->model.dma = hal_model_dma;
     f->model.dma_ctx = &f->hal;
     f->model.process = echo;
