@@ -46,6 +46,7 @@ static int run_take(void *ctx, unsigned order, struct run_want want, pfn_t *out,
                                 .pfn_limit = want.pfn_limit,
                                 .touched_only = want.touched_only,
                                 .no_recall = want.free_only,
+                                .pieces_only = want.pieces_only,
                                 .keep_reserve = true};
     struct pmm_run run;
 

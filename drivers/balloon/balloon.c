@@ -33,7 +33,8 @@ uint64_t balloon_owed(const struct balloon *b)
 
 uint64_t balloon_size(const struct balloon *b)
 {
-    return b->held.frames + (b->held.blocks[PAGE_OWED] << BLOCK_ORDER) + b->deflating;
+    return b->held.frames + (b->held.blocks[PAGE_OWED] << BLOCK_ORDER) + b->deflating +
+           b->moving;
 }
 
 static uint64_t absent_frames(const struct balloon *b)
@@ -43,7 +44,8 @@ static uint64_t absent_frames(const struct balloon *b)
 
 uint64_t balloon_in_flight(const struct balloon *b)
 {
-    return b->inflating + b->deflating - b->given + b->reporting + absent_frames(b);
+    return b->inflating + b->deflating - b->given + b->reporting + absent_frames(b) +
+           2 * b->moving + b->replaced;
 }
 
 bool balloon_set_target(struct balloon *b, uint64_t frames)
@@ -113,7 +115,8 @@ static struct balloon_plan plan_grow(struct balloon *b, uint64_t missing, uint64
 struct balloon_plan balloon_plan(struct balloon *b, uint64_t now_ns)
 {
     /* Signed: either may be the larger one, R-V-11. */
-    int64_t diff = (int64_t)b->target - (int64_t)(b->held.frames + b->inflating);
+    int64_t diff =
+        (int64_t)b->target - (int64_t)(b->held.frames + b->inflating + b->moving);
     uint64_t missing = diff > 0 ? (uint64_t)diff : 0;
     uint64_t coming = absent_frames(b) + b->reporting;
 
@@ -138,7 +141,7 @@ void balloon_account(struct balloon *b, int64_t delta_frames)
 
 void balloon_settle(struct balloon *b)
 {
-    assert(!b->inflating && !b->deflating && !b->reporting);
+    assert(!b->inflating && !b->deflating && !b->reporting && !b->moving && !b->replaced);
     if (b->needs_trim)
         page_set_trim(&b->held);
     b->needs_trim = false;

@@ -21,6 +21,9 @@
  *                  blocks, which is far cheaper than frame by frame, and hears later that they are in the
  *                  balloon.
  *
+ * A frame that is in the way where it is moves (R-V-45): another is inflated first and takes its place in
+ * the set, then it is deflated. The size stays, and the host never has fewer frames than it says.
+ *
  * What the host counts (the size) is held, owed and in a batch on its way out. As many batches may be open
  * as the driver likes, acknowledged in any order. A batch is one whole block, or frames in pieces.
  *
@@ -57,6 +60,7 @@ struct balloon_counters {
     uint64_t cancelled;      /* of these, taken again before it heard */
     uint64_t reported;       /* dropped by the host before they were inflated */
     uint64_t released;       /* of these, given back instead */
+    uint64_t moved;          /* their place was taken by others, R-V-45 */
     uint64_t take_failures;  /* allocations refused: out of memory or at the reserve */
     uint64_t retries;        /* new attempts after a back-off */
     uint64_t oom_calls, oom_deflated;
@@ -109,6 +113,8 @@ struct balloon {
     /* Frames in open batches and in the open report. */
     uint64_t inflating, deflating, reporting;
     uint64_t given;    /* of `deflating`, those that are the allocator's already */
+    uint64_t moving;   /* in the balloon until others have taken their place */
+    uint64_t replaced; /* these, when they have: told, and not the allocator's yet */
     pfn_t cancel_from; /* owed blocks below were asked back for the present target */
     bool is_cancelled; /* and those above as well */
     bool needs_trim;   /* frames left `held` since its maps were last trimmed */
@@ -177,6 +183,18 @@ void balloon_inflated(struct balloon *b, struct balloon_batch *batch);
 void balloon_deflated(struct balloon *b, struct balloon_batch *batch);
 void balloon_reported(struct balloon *b, struct balloon_report *report);
 
+/* ---- moving ---- */
+
+/* For up to BALLOON_PIECES frames that are held of this block, not all of it: as many others, in pieces and
+ * of other blocks, in `in`, which is told first, and them in `out`. At rest only. 0: there is nothing to move, or
+ * nowhere to. */
+uint32_t balloon_choose_move(struct balloon *b, pfn_t block, struct balloon_batch *in,
+                             struct balloon_batch *out);
+
+/* The host has acknowledged `in`: now `out` may be told / has acknowledged `out`. */
+void balloon_moved_in(struct balloon *b, struct balloon_batch *in);
+void balloon_moved_out(struct balloon *b, struct balloon_batch *out);
+
 /* Nothing is open and no request follows at once: give memory of the set back. */
 void balloon_settle(struct balloon *b);
 
@@ -186,6 +204,10 @@ void balloon_settle(struct balloon *b);
 void balloon_drop_inflate(struct balloon *b, struct balloon_batch *batch);
 void balloon_drop_deflate(struct balloon *b, struct balloon_batch *batch);
 void balloon_drop_report(struct balloon *b, struct balloon_report *report);
+
+/* The same for a move; `is_dead`: what it was told is not given back. */
+void balloon_drop_move(struct balloon *b, struct balloon_batch *in,
+                       struct balloon_batch *out, bool is_dead);
 
 /* The device has been reset, or is dead: no frame is in the balloon any more, all return to the OS
  * (R-V-47), but for those in open batches: the driver drops these, or keeps them where a dead device may

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Small steps that the core's files share. balloon.c: target and plan; choose.c: what goes into a batch;
- * blocks.c: whole blocks that move without the host; finish.c: acknowledgements and the end.
+ * blocks.c: whole blocks that move without the host; move.c: frames whose place others take; finish.c:
+ * acknowledgements and the end.
  */
 #pragma once
 
@@ -9,6 +10,14 @@
 
 /* Give to the allocator. */
 void balloon_give(struct balloon *b, struct page_run run, enum run_state state);
+
+/* Take one run; it has its place in the page set before anybody is told. */
+bool balloon_take(struct balloon *b, unsigned order, struct run_want want,
+                  struct page_run *out, enum run_state *state);
+
+/* An empty batch; one run more in it. */
+void balloon_batch_begin(struct balloon_batch *batch);
+void balloon_batch_add(struct balloon_batch *batch, struct page_run run);
 
 /* The balloon has so many more of the guest's frames, R-V-44. */
 void balloon_account(struct balloon *b, int64_t delta_frames);

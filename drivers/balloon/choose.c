@@ -22,7 +22,7 @@ static const struct {
 };
 
 /* Neighbours become one run, but not over a block's border. */
-static void batch_add(struct balloon_batch *batch, struct page_run run)
+void balloon_batch_add(struct balloon_batch *batch, struct page_run run)
 {
     struct page_run *end = &batch->runs[batch->run_count];
 
@@ -36,15 +36,12 @@ static void batch_add(struct balloon_batch *batch, struct page_run run)
     batch->run_count++;
 }
 
-/* Take one run as `choice` says; it has its place in the page set before anybody is told. */
-static bool take(struct balloon *b, unsigned choice, struct page_run *out,
-                 enum run_state *state)
+bool balloon_take(struct balloon *b, unsigned order, struct run_want want,
+                  struct page_run *out, enum run_state *state)
 {
     const struct balloon_hal *hal = b->hal;
-    struct run_want want = {.pfn_limit = b->pfn_limit,
-                            .touched_only = choices[choice].touched_only};
-    unsigned order = choices[choice].order;
 
+    want.pfn_limit = b->pfn_limit;
     if (hal->run_take(hal->ctx, order, want, &out->first, state))
         return false;
     out->frames = 1u << order;
@@ -54,6 +51,14 @@ static bool take(struct balloon *b, unsigned choice, struct page_run *out,
         return true;
     hal->run_give(hal->ctx, out->first, order, *state);
     return false;
+}
+
+static bool take(struct balloon *b, unsigned choice, struct page_run *out,
+                 enum run_state *state)
+{
+    const struct run_want want = {.touched_only = choices[choice].touched_only};
+
+    return balloon_take(b, choices[choice].order, want, out, state);
 }
 
 /* One run more for the batch by this choice, if it serves a batch of `wanted`. False: go on to the next. */
@@ -68,7 +73,7 @@ static bool fill_by(struct balloon *b, struct balloon_batch *batch, unsigned cho
     if ((is_block && wanted < BLOCK_FRAMES) || !take(b, choice, &run, &state))
         return false;
     batch->is_absent = (batch->is_absent || !batch->frames) && state == RUN_UNTOUCHED;
-    batch_add(batch, run);
+    balloon_batch_add(batch, run);
     return true;
 }
 
@@ -95,7 +100,7 @@ static void fill(struct balloon *b, struct balloon_batch *batch, uint64_t wanted
     }
 }
 
-static void batch_begin(struct balloon_batch *batch)
+void balloon_batch_begin(struct balloon_batch *batch)
 {
     assert(batch->frames == 0);
     batch->run_count = 0;
@@ -108,10 +113,10 @@ uint32_t balloon_choose_inflate(struct balloon *b, struct balloon_batch *batch,
     struct page_blocks block;
 
     assert(!balloon_owed(b));
-    batch_begin(batch);
+    balloon_batch_begin(batch);
     if (balloon_move_blocks(b, PAGE_ABSENT, PAGE_NONE, BLOCK_FRAMES, &block)) {
         batch->is_absent = true;
-        batch_add(batch, (struct page_run){block.first, BLOCK_FRAMES});
+        balloon_batch_add(batch, (struct page_run){block.first, BLOCK_FRAMES});
     } else {
         fill(b, batch, frames, now_ns);
     }
@@ -126,13 +131,13 @@ uint32_t balloon_choose_deflate(struct balloon *b, struct balloon_batch *batch,
     struct page_blocks block;
     struct page_run run;
 
-    batch_begin(batch);
+    balloon_batch_begin(batch);
     if (balloon_move_blocks(b, PAGE_HELD, PAGE_NONE, min_u64(frames, BLOCK_FRAMES),
                             &block))
-        batch_add(batch, (struct page_run){block.first, BLOCK_FRAMES});
+        balloon_batch_add(batch, (struct page_run){block.first, BLOCK_FRAMES});
     while (batch->frames < pieces &&
            page_set_take(&b->held, pieces - batch->frames, &run))
-        batch_add(batch, run);
+        balloon_batch_add(batch, run);
     b->deflating += batch->frames;
     b->needs_trim = true;
     if (!b->early_return)
@@ -150,10 +155,10 @@ uint32_t balloon_choose_owed(struct balloon *b, struct balloon_batch *batch)
 {
     struct page_blocks block;
 
-    batch_begin(batch);
+    balloon_batch_begin(batch);
     if (!balloon_move_blocks(b, PAGE_OWED, PAGE_NONE, BLOCK_FRAMES, &block))
         return 0;
-    batch_add(batch, (struct page_run){block.first, BLOCK_FRAMES});
+    balloon_batch_add(batch, (struct page_run){block.first, BLOCK_FRAMES});
     batch->is_given = true;
     b->deflating += batch->frames;
     b->given += batch->frames;

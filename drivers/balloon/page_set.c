@@ -152,3 +152,24 @@ bool page_set_take(struct page_set *set, uint32_t max, struct page_run *out)
     set->frames -= out->frames;
     return true;
 }
+
+bool page_set_take_of(struct page_set *set, pfn_t block, uint32_t max,
+                      struct page_run *out)
+{
+    struct page_chunk *chunk = page_chunk_find(set, block);
+
+    assert(max > 0 && page_in_block(block) == 0);
+    if (set->window.frames &&
+        set->window.first.n >> BLOCK_ORDER == block.n >> BLOCK_ORDER) {
+        *out = take_from_window(set, max);
+    } else {
+        struct page_place at =
+            chunk ? page_place_of(chunk, block) : (struct page_place){0};
+
+        if (!chunk || !(chunk->parts[at.group] & BIT64(at.index)))
+            return false;
+        *out = take_from_map(set, at, max);
+    }
+    set->frames -= out->frames;
+    return true;
+}

@@ -75,6 +75,10 @@ void page_set_add(struct page_set *set, struct page_run run);
  */
 bool page_set_take(struct page_set *set, uint32_t max, struct page_run *out);
 
+/* The same for one block in particular; false when nothing of it is in the set, or all of it as a whole. */
+bool page_set_take_of(struct page_set *set, pfn_t block, uint32_t max,
+                      struct page_run *out);
+
 /* The next blocks of a kind at or above `from`, ascending, up to `max` of them. False: there are none. */
 bool page_set_find_blocks(const struct page_set *set, enum page_kind kind, pfn_t from,
                           uint64_t max, struct page_blocks *out);

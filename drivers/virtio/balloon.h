@@ -102,6 +102,7 @@ struct virtio_balloon_status {
     uint16_t queues[VIRTIO_BALLOON_QUEUES];
     bool is_polled;
     bool is_moving;        /* work goes on now; false: at the target, or waiting */
+    bool is_emptying;      /* frames of a block are moved elsewhere, R-V-45 */
     bool is_returning;     /* whole blocks are given back just now, and there are more */
     uint64_t wish_pages;   /* the host's target as read */
     uint64_t target_pages; /* the same after the clamp of R-H-11 */
@@ -109,7 +110,7 @@ struct virtio_balloon_status {
     uint64_t in_flight_pages;  /* in open requests, reports among them */
     uint64_t in_flight_frames; /* all that is neither held nor the allocator's */
     uint64_t
-        deflating_frames;   /* of these, still ours while the host is told that they go */
+        deflating_frames; /* of these, in the balloon until the host has been told that they go, or move */
     uint64_t owed_frames;   /* the allocator's, but in the balloon for the host, R-V-32 */
     uint64_t absent_frames; /* in flight: dropped by the host, not told yet */
     bool is_wide, is_early, is_reporting; /* how it works with this host */
@@ -194,6 +195,13 @@ uint64_t virtio_balloon_hinted_frames(const struct virtio_balloon *vb);
 /* Memory is short: give hinted blocks back to the allocator until they make `frames`. Returns how many
  * frames came; at once, in memory pressure's first measure. May be called from inside a HAL call. */
 uint64_t virtio_balloon_recall_hinted(struct virtio_balloon *vb, uint64_t frames);
+
+/*
+ * The OS could do with the block that begins here, of which the balloon holds a part: move that elsewhere
+ * (R-V-45), as far as there are frames in pieces of other blocks. Steps do it, while the balloon is at its target;
+ * then is_emptying ends. 0, or -EBUSY: another block is being emptied, or the device does not work now.
+ */
+int virtio_balloon_empty(struct virtio_balloon *vb, pfn_t block);
 
 /* Free memory grew by other means: try again to reach the target (R-X-04), and see what may be reported
  * (R-V-59). Cheap: to be called after each piece of work that frees. */

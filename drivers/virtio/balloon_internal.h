@@ -4,8 +4,8 @@
  * a device and its next start; balloon_negotiate.c: features, queue numbers, start; balloon_resize.c: from
  * the core's plan to requests; balloon_queue.c: requests in the rings; balloon_report.c: free page
  * reporting; balloon_report_queue.c: ranges the
- * host drops; balloon_stats.c: statistics; balloon_hint.c: free page hints; balloon_oom.c: the
- * synchronous path.
+ * host drops; balloon_stats.c: statistics; balloon_hint.c: free page hints; balloon_move.c: frames to
+ * other places; balloon_oom.c: the synchronous path.
  */
 #pragma once
 
@@ -153,6 +153,14 @@ struct vb_hint {
     uint64_t take_failures;  /* of the balloon, when it was last looked at */
 };
 
+/* A block that is being emptied, R-V-45: one batch after another, the new frames of each first. */
+struct vb_move {
+    bool is_wanted; /* nobody knows yet that it is done */
+    pfn_t block;
+    struct vb_request *in,
+        *out; /* its own: neither the target nor a shortage waits for them */
+};
+
 enum vb_irq {
     VB_IRQ_UNPROVEN, /* none seen yet: look now and then as well */
     VB_IRQ_PROVEN,
@@ -179,7 +187,8 @@ struct virtio_balloon {
     struct vb_channel inflate, deflate;
     struct vb_report report;
     struct vb_free free;
-    struct vb_request *requests; /* of both channels */
+    struct vb_move move;
+    struct vb_request *requests; /* of both channels, and of moving */
     struct dma_mem pfn_mem;      /* theirs */
     bool is_wide; /* a block is one element of several descriptors, R-X-01 */
 
@@ -265,6 +274,8 @@ struct vb_request *vb_request_free(struct virtio_balloon *vb, struct vb_channel 
  * broken. */
 bool vb_send(struct virtio_balloon *vb, struct vb_channel *channel,
              struct vb_request *request);
+/* The ring takes no more elements now, R-X-08. */
+bool vb_is_full(const struct virtio_balloon *vb, const struct vb_wait *wait);
 /* About to send: answers will be looked for, no interrupt is needed. */
 void vb_quiet(struct virtio_balloon *vb, struct vb_wait *wait);
 /* Ring the doorbell. Returns how long that took. */
@@ -279,6 +290,14 @@ bool vb_is_any_open(const struct virtio_balloon *vb);
 void vb_await(struct virtio_balloon *vb);
 /* The device does not answer any more; `is_reset`: nor will it discard what it was told. */
 void vb_requests_drop(struct virtio_balloon *vb, bool is_reset);
+
+/* balloon_move.c */
+/* Send what is next; a new batch only if `may_begin`. False: there is nothing to send. */
+bool vb_move_step(struct virtio_balloon *vb, bool may_begin);
+bool vb_move_is_open(const struct virtio_balloon *vb);
+/* An answer came to one of its requests; false: it is not one of them. */
+bool vb_move_finish(struct virtio_balloon *vb, struct vb_request *request);
+void vb_move_drop(struct virtio_balloon *vb, bool is_reset);
 
 /* balloon_report_queue.c */
 bool vb_may_report(const struct virtio_balloon *vb);

@@ -13,15 +13,21 @@
 #define PFN_BYTES (VB_BLOCK_PAGES * sizeof(le32)) /* of one request */
 _Static_assert(FRAME_SIZE % PFN_BYTES == 0, "no request's memory crosses a frame");
 
+/* Of both directions, and the two of a move. */
+static unsigned requests_count(const struct virtio_balloon *vb)
+{
+    return 2 * vb->opts.inflight + 2;
+}
+
 static size_t requests_bytes(const struct virtio_balloon *vb)
 {
-    return 2 * vb->opts.inflight * sizeof(struct vb_request);
+    return requests_count(vb) * sizeof(struct vb_request);
 }
 
 int vb_requests_alloc(struct virtio_balloon *vb)
 {
     const struct balloon_hal *hal = vb->hal;
-    unsigned count = 2 * vb->opts.inflight;
+    unsigned count = requests_count(vb);
 
     vb->requests = hal->mem_alloc(hal->ctx, requests_bytes(vb));
     if (!vb->requests)
@@ -36,6 +42,8 @@ int vb_requests_alloc(struct virtio_balloon *vb)
     }
     vb->inflate.requests = vb->requests;
     vb->deflate.requests = vb->requests + vb->opts.inflight;
+    vb->move.in = vb->requests + 2 * vb->opts.inflight;
+    vb->move.out = vb->move.in + 1;
     return 0;
 }
 
@@ -63,15 +71,14 @@ void vb_requests_start(struct virtio_balloon *vb)
         vb->is_wide = false; /* R-T-28: no buffer is longer than its ring */
 }
 
-/* R-X-08: at most so many elements lie in the ring at once. */
-static bool is_full(const struct virtio_balloon *vb, const struct vb_wait *wait)
+bool vb_is_full(const struct virtio_balloon *vb, const struct vb_wait *wait)
 {
     return vq_in_flight(wait->vq) >= vb->opts.inflight;
 }
 
 struct vb_request *vb_request_free(struct virtio_balloon *vb, struct vb_channel *channel)
 {
-    if (is_full(vb, &channel->wait))
+    if (vb_is_full(vb, &channel->wait))
         return NULL;
     for (unsigned i = 0; i < vb->opts.inflight; i++)
         if (!channel->requests[i].batch.frames)
@@ -130,7 +137,7 @@ static bool push(struct virtio_balloon *vb, struct vb_wait *wait,
 
     if (!vq_in_flight(wait->vq))
         renew(vb, wait);
-    while (request->sent < request->parts && !is_full(vb, wait) &&
+    while (request->sent < request->parts && !vb_is_full(vb, wait) &&
            !(err = add_part(vb, wait, request)))
         request->sent++;
     if (!err || (err == -ENOSPC && vq_in_flight(wait->vq)))
@@ -196,6 +203,8 @@ static void finish(struct virtio_balloon *vb, struct vb_channel *channel,
     if (!is_end)
         return;
     vb->count.round_trip_ns = vb->now_ns - request->sent_ns;
+    if (vb_move_finish(vb, request))
+        return;
     if (channel == &vb->inflate)
         balloon_inflated(&vb->core, &request->batch);
     else
@@ -296,6 +305,7 @@ void vb_requests_drop(struct virtio_balloon *vb, bool is_reset)
         if (out->frames)
             balloon_drop_deflate(&vb->core, out);
     }
+    vb_move_drop(vb, is_reset);
     vb_report_drop(vb, is_reset);
     vb->inflate.wait.open = vb->deflate.wait.open = 0;
 }

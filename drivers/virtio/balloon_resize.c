@@ -181,8 +181,12 @@ static void rest(struct virtio_balloon *vb, struct balloon_plan plan)
     vb->is_moving = false;
     balloon_settle(&vb->core);
     vb_publish(vb, true);
-    if (plan.action == BALLOON_WAIT)
+    if (plan.action == BALLOON_WAIT) {
         vb_wake_by(vb, plan.until_ns);
+        vb->move.is_wanted = false; /* it has no frames to spare */
+    } else if (vb->move.is_wanted) {
+        vb_wake_by(vb, vb->now_ns);
+    }
 }
 
 /* Nothing is under way for the balloon's sake. */
@@ -193,12 +197,20 @@ static bool is_quiet(const struct virtio_balloon *vb)
 }
 
 /* R-V-19, R-H-12: others run too, however far the target is. */
-static bool is_turn_over(struct virtio_balloon *vb, uint64_t begin_ns)
+static bool is_turn_over(const struct virtio_balloon *vb, uint64_t begin_ns)
 {
     uint64_t elapsed = vb->now_ns - begin_ns;
 
     return elapsed - min_u64(elapsed, vb->host_ns) >= VB_STEP_OWN_NS ||
            elapsed >= VB_STEP_TOTAL_NS;
+}
+
+/* For the sake of another block nothing that the host wants is put off: the target is met, and published. */
+static bool may_move(const struct virtio_balloon *vb, struct balloon_plan plan,
+                     uint64_t begin_ns)
+{
+    return vb->state == VIRTIO_BALLOON_LIVE && plan.action == BALLOON_IDLE &&
+           !vb->is_moving && is_quiet(vb) && !is_turn_over(vb, begin_ns);
 }
 
 void vb_resize(struct virtio_balloon *vb)
@@ -210,12 +222,14 @@ void vb_resize(struct virtio_balloon *vb)
         struct balloon_plan plan = next_plan(vb);
         bool is_resting = plan.action == BALLOON_IDLE || plan.action == BALLOON_WAIT;
 
-        if (is_resting && is_quiet(vb)) {
+        if (vb_move_step(vb, may_move(vb, plan, begin)))
+            continue;
+        if (is_resting && is_quiet(vb) && !vb_move_is_open(vb)) {
             rest(vb, plan);
             vb_await(vb);
             return;
         }
-        vb->is_moving = true;
+        vb->is_moving |= !is_resting || !vb_move_is_open(vb);
         if (is_turn_over(vb, begin)) {
             vb_wake_by(vb, vb->now_ns);
             break;

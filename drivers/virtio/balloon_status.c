@@ -50,15 +50,16 @@ void virtio_balloon_get_status(const struct virtio_balloon *vb,
         out->queues[i] = vb->queue_index[i];
     out->is_polled = vb->irq == VB_IRQ_POLLED;
     out->is_moving = vb->is_moving;
+    out->is_emptying = vb->move.is_wanted || vb_move_is_open(vb);
     out->is_returning = vb_is_running(vb) && vb->returning.frames > 0;
     out->wish_pages = core->wish * VB_RATIO;
     out->target_pages = core->target * VB_RATIO;
     out->size_pages = balloon_size(core) * VB_RATIO;
-    out->in_flight_pages =
-        (core->inflating + core->deflating + core->reporting + vb->free.open_frames) *
-        VB_RATIO;
+    out->in_flight_pages = (core->inflating + core->deflating + core->reporting +
+                            core->moving + core->replaced + vb->free.open_frames) *
+                           VB_RATIO;
     out->in_flight_frames = balloon_in_flight(core) + vb->free.open_frames;
-    out->deflating_frames = core->deflating - core->given;
+    out->deflating_frames = core->deflating - core->given + core->moving;
     out->owed_frames = balloon_owed(core);
     out->absent_frames = core->held.blocks[PAGE_ABSENT] << BLOCK_ORDER;
     out->is_wide = vb->is_wide;

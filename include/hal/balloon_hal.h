@@ -26,6 +26,8 @@ struct run_want {
     uint64_t pfn_limit; /* every frame number lies below this, R-V-10 */
     bool touched_only; /* refuse with -ENOMEM rather than take untouched memory, R-X-03 */
     bool free_only;    /* only what is free now: drop no cache, move nothing */
+    bool
+        pieces_only; /* frames: break no whole block for them, and take none of a block that is being emptied */
 };
 
 /* Figures for statistics, R-V-39. Bytes or counts since boot; counters only ever grow. What the balloon holds

@@ -39,7 +39,8 @@ static void give(struct firmware *fw, uint64_t at, uint64_t frames)
 }
 
 /* Frames for the balloon: never the reserve, never beyond what the host can name. Firmware that does
- * not know which memory was touched calls all of it touched. */
+ * not know which memory was touched calls all of it touched; one that never calls virtio_balloon_empty()
+ * is never asked for memory in pieces. */
 static int run_take(void *ctx, unsigned order, struct run_want want, pfn_t *out,
                     enum run_state *state)
 {

@@ -26,6 +26,7 @@ static inline int device_run_take(void *ctx, unsigned order, struct run_want wan
                                 .class = PMM_MOVABLE,
                                 .pfn_limit = want.pfn_limit,
                                 .touched_only = want.touched_only,
+                                .pieces_only = want.pieces_only,
                                 .keep_reserve = true};
     uint64_t frames = UINT64_C(1) << order;
     struct pmm_run run;

@@ -130,6 +130,36 @@ static void a_window_and_a_frame_of_its_block_share_a_map(void **state)
     rig_stop(&r);
 }
 
+/* From a window or a map, of that block and no other. */
+static void frames_of_one_block_leave(void **state)
+{
+    struct rig r;
+    struct page_run run;
+
+    (void)state;
+    rig_start(&r);
+    put(&r, 0x600, BLOCK_FRAMES);
+    assert_false(page_set_take_of(&r.set, pfn_of(0x600), 256, &run)); /* whole */
+    assert_true(page_set_take(&r.set, 500, &run));
+    put(&r, 0x810, 1);
+    put(&r, 0x811, 1);
+    put(&r, 0x813, 1);
+    assert_false(page_set_take_of(&r.set, pfn_of(0x400), 256, &run));
+    assert_false(page_set_take_of(&r.set, pfn_of(UINT64_C(1) << 30), 256, &run));
+    assert_true(page_set_take_of(&r.set, pfn_of(0x600), 10, &run));
+    assert_int_equal(run.first.n, 0x600 + 500);
+    assert_int_equal(run.frames, 10);
+    assert_true(page_set_take_of(&r.set, pfn_of(0x800), 256, &run));
+    assert_int_equal(run.first.n, 0x810);
+    assert_int_equal(run.frames, 2);
+    assert_true(page_set_take_of(&r.set, pfn_of(0x800), 256, &run));
+    assert_int_equal(run.first.n, 0x813);
+    assert_false(page_set_take_of(&r.set, pfn_of(0x800), 256, &run));
+    assert_int_equal(r.set.frames, 2);
+    assert_int_equal(r.set.in_parts, 0);
+    rig_stop(&r);
+}
+
 static void blocks_change_their_kind_64_at_a_time(void **state)
 {
     struct page_blocks blocks;
@@ -305,9 +335,13 @@ static bool block_is_out(const struct walk *w, uint64_t block)
 
 static void walk_take(struct walk *w)
 {
+    uint32_t max = 1 + (uint32_t)rand() % BLOCK_FRAMES;
+    pfn_t block = pfn_of((uint64_t)rand() % 16 * BLOCK_FRAMES);
     struct page_run run;
 
-    if (!page_set_take(&w->rig.set, 1 + (uint32_t)rand() % BLOCK_FRAMES, &run)) {
+    if (rand() % 2 && page_set_take_of(&w->rig.set, block, max, &run)) {
+        assert_int_equal(run.first.n / BLOCK_FRAMES, block.n / BLOCK_FRAMES);
+    } else if (!page_set_take(&w->rig.set, max, &run)) {
         assert_int_equal(w->count, 0);
         return;
     }
@@ -406,6 +440,7 @@ int main(void)
         cmocka_unit_test(frames_join_into_a_whole_block),
         cmocka_unit_test(pieces_leave_before_a_whole_block_is_broken),
         cmocka_unit_test(a_window_and_a_frame_of_its_block_share_a_map),
+        cmocka_unit_test(frames_of_one_block_leave),
         cmocka_unit_test(blocks_change_their_kind_64_at_a_time),
         cmocka_unit_test(a_gib_of_wholes_costs_little_and_of_pieces_33_kib),
         cmocka_unit_test(sparse_memory_up_to_16_tib_works),

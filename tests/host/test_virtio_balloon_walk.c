@@ -63,7 +63,7 @@ static void random_targets_are_met_exactly(void **state)
 
 static void one_random_event(void)
 {
-    switch (random_below(12)) {
+    switch (random_below(14)) {
     case 0:
         guest_use(&r.guest, random_below(4000));
         break;
@@ -98,6 +98,13 @@ static void one_random_event(void)
         break;
     case 8:
         virtio_model_set_config(&r.v.model, 8, random_below(5));
+        break;
+    case 9:
+    case 10:
+        virtio_balloon_empty(
+            r.vb,
+            pfn_of(r.guest.base + random_below((uint32_t)(r.guest.count >> BLOCK_ORDER)) *
+                                      BLOCK_FRAMES));
         break;
     default:
         balloon_rig_target(&r, random_below(20000));

@@ -34,6 +34,31 @@ static void take_run(struct guest_frames *g, uint64_t at, uint64_t frames)
     g->driver += frames;
 }
 
+static uint64_t free_of_block(const struct guest_frames *g, uint64_t at)
+{
+    uint64_t count = 0;
+
+    for (uint64_t i = at; i < at + BLOCK_FRAMES && i < g->count; i++)
+        count += g->owner[i] == FRAME_FREE;
+    return count;
+}
+
+/* Where the block in pieces begins that has the fewest free frames; `count`: there is none. */
+static uint64_t fullest_block(const struct guest_frames *g)
+{
+    uint64_t best = g->count, least = BLOCK_FRAMES;
+
+    for (uint64_t at = 0; at < g->count; at += BLOCK_FRAMES) {
+        uint64_t free = free_of_block(g, at);
+
+        if (free > 0 && free < least) {
+            best = at;
+            least = free;
+        }
+    }
+    return best;
+}
+
 static int run_take(void *ctx, unsigned order, struct run_want want, pfn_t *out,
                     enum run_state *state)
 {
@@ -43,7 +68,8 @@ static int run_take(void *ctx, unsigned order, struct run_want want, pfn_t *out,
     (void)ctx;
     if (++g->takes == g->take_fail_at || g->free < g->reserve + frames)
         return -ENOMEM;
-    for (uint64_t at = 0; at + frames <= g->count; at += frames) {
+    for (uint64_t at = want.pieces_only ? fullest_block(g) : 0; at + frames <= g->count;
+         at += frames) {
         if (g->base + at + frames > want.pfn_limit ||
             !is_run(g, at, frames, want.touched_only))
             continue;
