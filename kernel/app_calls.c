@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "guest.h"
 #include "mm/compact.h"
+#include "mm/evacuate.h"
 
 #define STEP_NS (200 * NS_PER_US)
 /* Refusals are told ten times a second, and counted. */
@@ -241,6 +242,7 @@ static int64_t call_compact(uint64_t a, uint64_t b, uint64_t c)
     (void)c;
     while (compact_step(app_memory(), STEP_NS) && goes_on())
         ;
+    evacuate_want(app_memory(), UINT64_MAX); /* the rest is the balloon's */
     uint64_t after = free_blocks();
     return after > before ? (int64_t)(after - before) : 0;
 }

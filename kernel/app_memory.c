@@ -71,6 +71,12 @@ static bool is_ballooned(void *ctx, pfn_t first, uint64_t frames)
     return drivers_is_ballooned(first, frames);
 }
 
+static void evacuate(void *ctx)
+{
+    (void)ctx;
+    drivers_evacuate();
+}
+
 static uint64_t now(void *ctx)
 {
     (void)ctx;
@@ -114,6 +120,7 @@ void app_memory_init(void)
         .ballooned = ballooned,
         .go_on = go_on,
         .is_ballooned = is_ballooned,
+        .evacuate = evacuate,
         .now = now,
     };
     struct pmm_stats stats;

@@ -4,6 +4,7 @@
  * ends. What it does is told by balloon_report.c; the driver itself knows none of this.
  */
 #include "kernel/balloon.h"
+#include "kernel/app_memory.h"
 #include "kernel/balloon_report.h"
 #include "kernel/config.h"
 #include "kernel/hal.h"
@@ -11,6 +12,10 @@
 #include "kernel/x86/confidential.h"
 
 #include "base/err.h"
+#include "mm/evacuate.h"
+
+#define EVACUATE_NS \
+    (100 * NS_PER_US) /* of a step for the app's frames in blocks to be emptied */
 
 /* Owned by the balloon's task; `vb` is read by the ISR, and set before interrupts start. */
 static struct {
@@ -70,6 +75,28 @@ static void heed_poison(const struct virtio_balloon_status *now)
                                    !(now->features & BIT64(VIRTIO_BALLOON_F_PAGE_POISON));
 }
 
+/* R-V-45: at its target it makes room for those who want whole blocks, one block after another. */
+static void evacuate(const struct virtio_balloon_status *now)
+{
+    struct appmem *mem = app_memory();
+    pfn_t block;
+
+    if (now->state != VIRTIO_BALLOON_LIVE) {
+        evacuate_stop(mem);
+        return;
+    }
+    if (now->is_moving || now->is_emptying)
+        return;
+    int next = evacuate_next(mem, EVACUATE_NS, &block);
+    if (next > 0)
+        virtio_balloon_empty(device.vb, block);
+    else if (next == -EAGAIN)
+        task_wake(&device.client.task);
+    else if (!mem->evacuation.wanted)
+        balloon_report_moved(device.vb, mem->evacuation.blocks_before,
+                             mem->evacuation.blocks_after);
+}
+
 static void run(void *ctx)
 {
     struct virtio_balloon_status now;
@@ -81,6 +108,7 @@ static void run(void *ctx)
     balloon_report(device.vb, device.port);
     virtio_balloon_get_status(device.vb, &now);
     heed_poison(&now); /* a new start may have other features */
+    evacuate(&now);
     if (now.state == VIRTIO_BALLOON_OFF ||
         (now.state == VIRTIO_BALLOON_DEAD && (device.is_detaching || device.is_asleep)))
         close_device();
@@ -258,6 +286,12 @@ void balloon_device_memory_freed(void)
 {
     if (device.vb)
         virtio_balloon_memory_freed(device.vb);
+}
+
+void balloon_device_evacuate(void)
+{
+    if (device.vb)
+        task_wake(&device.client.task);
 }
 
 uint64_t balloon_device_frames(void)

@@ -25,3 +25,4 @@ uint64_t balloon_device_recall(uint64_t frames);
 uint64_t balloon_device_target(void);
 bool balloon_device_has(pfn_t first, uint64_t frames);
 uint64_t balloon_device_bytes(void);
+void balloon_device_evacuate(void);

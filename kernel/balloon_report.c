@@ -20,6 +20,7 @@ static struct {
     struct timer tell_again; /* for what was held back */
     uint64_t window_ns;      /* the second that told_count counts in */
     unsigned told_count;
+    uint64_t moved;    /* frames, by the last event about them */
     uint64_t freed_ns; /* when free memory that was reported was last told of */
 } tell;
 
@@ -205,10 +206,26 @@ void balloon_report(const struct virtio_balloon *vb, const struct virtio_port *p
     tell.told = now;
 }
 
+void balloon_report_moved(const struct virtio_balloon *vb, uint64_t blocks_before,
+                          uint64_t blocks_after)
+{
+    struct virtio_balloon_status now;
+
+    virtio_balloon_get_status(vb, &now);
+    if (now.core.moved == tell.moved)
+        return;
+    event_emit(
+        "balloon=virtio event=moved frames=%llu blocks_before=%llu blocks_after=%llu",
+        (unsigned long long)(now.core.moved - tell.moved),
+        (unsigned long long)blocks_before, (unsigned long long)blocks_after);
+    tell.moved = now.core.moved;
+}
+
 void balloon_report_attached(const struct virtio_balloon *vb,
                              const struct virtio_port *port)
 {
     tell.told = (struct virtio_balloon_status){.state = VIRTIO_BALLOON_OFF};
+    tell.moved = 0;
     balloon_report(vb, port);
 }
 
@@ -244,11 +261,11 @@ static void print_core(const struct balloon_counters *core)
         "balloon=virtio event=stats inflated=%llu deflated=%llu inflate_requests=%llu "
         "deflate_requests=%llu take_failures=%llu target_changes=%llu oom_calls=%llu "
         "oom_deflated=%llu returned_early=%llu cancelled=%llu reported=%llu "
-        "released=%llu",
+        "released=%llu moved=%llu",
         ull(core->inflated), ull(core->deflated), ull(core->inflate_requests),
         ull(core->deflate_requests), ull(core->take_failures), ull(core->target_changes),
         ull(core->oom_calls), ull(core->oom_deflated), ull(core->returned_early),
-        ull(core->cancelled), ull(core->reported), ull(core->released));
+        ull(core->cancelled), ull(core->reported), ull(core->released), ull(core->moved));
 }
 
 /* How it works with this host, and how fast the host is: ns per page by kind of work. */

@@ -11,6 +11,10 @@
 void balloon_report_init(struct task *task);
 
 /* It runs (again): told in full. */
+/* Blocks were wanted, and what could be moved out of them was: how many are free. */
+void balloon_report_moved(const struct virtio_balloon *vb, uint64_t blocks_before,
+                          uint64_t blocks_after);
+
 void balloon_report_attached(const struct virtio_balloon *vb,
                              const struct virtio_port *port);
 

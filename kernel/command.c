@@ -60,8 +60,9 @@ static void poweroff(int argc, char **argv)
 
 static const struct command commands[] = {
     {"help", "this list", false, help},
-    {"mem", "[check]: where all memory is; check: prove that the books agree", false,
-     command_mem},
+    {"mem",
+     "[check|compact]: where all memory is; prove that the books agree; make whole blocks",
+     false, command_mem},
     {"stats", "counters of the kernel and the balloon", false, command_stats},
     {"doctor", "what is well and what is not", false, command_doctor},
     {"fill", "SIZE|N%: take memory and write to every page of it", true, command_fill},

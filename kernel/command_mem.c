@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The commands mem, fill and free. Filled memory is a chain: the first words of each block or frame
+ * The commands mem, fill and free. `mem compact` does what an app's guest_compact() does. Filled memory is a chain: the first words of each block or frame
  * hold the next one, and every page holds a word of its own, so that no page is zero or like another
- * and a page that was lost is noticed when it is given back. Fill and free are jobs of short steps.
+ * and a page that was lost is noticed when it is given back. Fill, free and compact are jobs of short steps.
  */
 #include "kernel/app_memory.h"
 #include "kernel/clock.h"
@@ -18,6 +18,8 @@
 
 #include "base/bits.h"
 #include "base/err.h"
+#include "mm/compact.h"
+#include "mm/evacuate.h"
 #include "mm/mmu.h"
 #include "mm/reclaim.h"
 
@@ -39,6 +41,7 @@ enum job {
     IDLE,
     FILLING,
     FREEING,
+    COMPACTING,
 };
 
 static struct {
@@ -46,7 +49,8 @@ static struct {
     paddr_t first; /* 0: nothing filled */
     uint64_t filled_bytes;
     uint64_t wanted_bytes, done_bytes, lost_pages; /* of the job */
-    bool use_frames; /* no block was left: frames from now on */
+    uint64_t blocks_before; /* whole free ones, when the job began */
+    bool use_frames;        /* no block was left: frames from now on */
     struct task task;
 } state;
 
@@ -204,6 +208,38 @@ static void free_step(void)
     command_job_done();
 }
 
+static uint64_t free_blocks(void)
+{
+    struct pmm_stats stats;
+
+    pmm_stats(memory_pmm(), &stats);
+    return stats.free_blocks_touched + stats.free_blocks_untouched;
+}
+
+/* What the balloon moves comes later, and is told by its own event. */
+static void compact_more(void)
+{
+    if (compact_step(app_memory(), STEP_NS)) {
+        task_wake(&state.task);
+        return;
+    }
+    state.job = IDLE;
+    evacuate_want(app_memory(), UINT64_MAX);
+    event_emit("event=compact blocks_before=%llu blocks_after=%llu",
+               (ull)state.blocks_before, (ull)free_blocks());
+    command_job_done();
+}
+
+static void start_compacting(void)
+{
+    if (state.job != IDLE) {
+        command_error("mem", "compact: wait until fill or free is done");
+        return;
+    }
+    state.blocks_before = free_blocks();
+    start_job(COMPACTING);
+}
+
 static void run(void *ctx)
 {
     (void)ctx;
@@ -211,6 +247,8 @@ static void run(void *ctx)
         fill_step();
     else if (state.job == FREEING)
         free_step();
+    else if (state.job == COMPACTING)
+        compact_more();
 }
 
 /* "123", "64M", "1G", "80%": the last of all RAM. */
@@ -269,9 +307,13 @@ void command_mem(int argc, char **argv)
     struct pmm_stats stats;
 
     pmm_stats(memory_pmm(), &stats);
+    if (argc > 1 && strcmp(argv[1], "compact") == 0) {
+        start_compacting();
+        return;
+    }
     if (argc > 1) {
         if (strcmp(argv[1], "check") != 0) {
-            command_error("mem", "say mem or mem check");
+            command_error("mem", "say mem, mem check or mem compact");
             return;
         }
         pmm_check(memory_pmm()); /* panics when they do not agree */

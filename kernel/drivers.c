@@ -293,6 +293,11 @@ void drivers_balloon_figures(struct balloon_figures *out)
     out->frames = balloon_device_frames();
 }
 
+void drivers_evacuate(void)
+{
+    balloon_device_evacuate();
+}
+
 uint64_t drivers_metadata_bytes(void)
 {
     return balloon_device_bytes();

@@ -55,6 +55,9 @@ uint64_t drivers_release_hinted(uint64_t frames);
 /* True when any of these frames is in a balloon. */
 bool drivers_is_ballooned(pfn_t first, uint64_t frames);
 
+/* Blocks are wanted that ballooned frames may lie in: a balloon asks mm/evacuate.h for them when it rests. */
+void drivers_evacuate(void);
+
 /* Frames: what the host wants taken, and what is. */
 struct balloon_figures {
     uint64_t target, frames;

@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/err.h"
 #include "mm/compact.h"
+#include "mm/evacuate.h"
 #include "mm/reclaim.h"
 
 void appmem_init(struct appmem *mem, const struct appmem_config *config)
@@ -183,6 +184,7 @@ int appmem_map(struct appmem *mem, uint64_t size, unsigned flags, uint64_t *star
     appmem_count(mem, region, 0, is_promised ? frames : 0);
     if ((flags & APPMEM_BLOCKS) && fill_blocks(mem, region)) {
         region_end(mem, region);
+        evacuate_want(mem, size >> BLOCK_SHIFT); /* for the next time */
         return refuse(mem);
     }
     *start = at;

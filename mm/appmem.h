@@ -66,6 +66,8 @@ struct appmem_config {
     uint64_t (*ballooned)(void *ctx);
     /* Frames of ballooned memory in this block: it cannot be emptied by moving the app's. */
     bool (*is_ballooned)(void *ctx, pfn_t first, uint64_t frames);
+    /* Wake whoever calls evacuate_next(); NULL: nobody does. */
+    void (*evacuate)(void *ctx);
     uint64_t (*now)(void *ctx);
     /* Between the steps of a long request for blocks: others may run. False: give up. */
     bool (*go_on)(void *ctx);
@@ -74,8 +76,19 @@ struct appmem_config {
 /* A round of compaction (mm/compact.h). */
 struct compact {
     bool is_open;
-    uint64_t next; /* addresses below are done */
+    bool is_for_balloon; /* its victims are those of mm/evacuate.h */
+    uint64_t next;       /* addresses below are done */
     uint64_t blocks_before;
+};
+
+/* What the balloon's task can do for compaction (mm/evacuate.h). */
+struct evacuation {
+    uint64_t wanted; /* whole blocks that shall be free; 0: nothing is asked */
+    uint64_t blocks_before,
+        blocks_after; /* that were free when it was asked, and when it was done */
+    bool is_walked;   /* the app's frames are out of the victims */
+    bool has_block;
+    pfn_t block; /* the balloon is emptying */
 };
 
 /* Frames on their way into one block. */
@@ -94,6 +107,7 @@ struct appmem {
     uint64_t tables;     /* frames that promised pages may need for page tables */
     uint64_t reclaim_ns; /* when the allocation under way began to reclaim */
     struct compact compact;
+    struct evacuation evacuation;
     struct join join;
     uint64_t join_next; /* where appmem_join_step() looks next */
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Inside the app's memory: what its files share. Nobody but mm/appmem*.c, mm/reclaim.c and
- * mm/compact.c includes it.
+ * Inside the app's memory: what its files share. Nobody but mm/appmem*.c, mm/reclaim.c,
+ * mm/compact.c and mm/evacuate.c includes it.
  *
  *   appmem.c         regions: map, unmap, release, reserve
  *   appmem_region.c  the ordered set of regions
@@ -20,6 +20,14 @@
 static inline uint64_t appmem_now(const struct appmem *mem)
 {
     return mem->config.now(mem->config.ctx);
+}
+
+static inline uint64_t appmem_free_blocks(const struct appmem *mem)
+{
+    struct pmm_stats stats;
+
+    pmm_stats(mem->config.pmm, &stats);
+    return stats.free_blocks_touched + stats.free_blocks_untouched;
 }
 
 static inline uint64_t appmem_free_frames(const struct appmem *mem)

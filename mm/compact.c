@@ -9,28 +9,20 @@
 #define STEP_NS     (200 * NS_PER_US)
 #define LOOK_EACH   16 /* leaves between two looks at the clock */
 
-static uint64_t free_blocks(const struct appmem *mem)
-{
-    struct pmm_stats stats;
-
-    pmm_stats(mem->config.pmm, &stats);
-    return stats.free_blocks_touched + stats.free_blocks_untouched;
-}
-
-static bool skip(void *ctx, pfn_t first)
+static bool is_ballooned(void *ctx, pfn_t first)
 {
     struct appmem *mem = ctx;
 
     return mem->config.is_ballooned(mem->config.ctx, first, BLOCK_FRAMES);
 }
 
-static bool begin_round(struct appmem *mem)
+bool compact_begin(struct appmem *mem, pmm_skip_fn *skip)
 {
     struct compact *round = &mem->compact;
 
     if (pmm_victims_begin(mem->config.pmm, VICTIMS_MAX, skip, mem) == 0)
         return false;
-    *round = (struct compact){.is_open = true, .blocks_before = free_blocks(mem)};
+    *round = (struct compact){.is_open = true, .blocks_before = appmem_free_blocks(mem)};
     return true;
 }
 
@@ -41,11 +33,10 @@ void compact_stop(struct appmem *mem)
     mem->compact.is_open = false;
 }
 
-/* Whether it was worth another one. */
-static bool end_round(struct appmem *mem)
+bool compact_end(struct appmem *mem)
 {
     compact_stop(mem);
-    return free_blocks(mem) > mem->compact.blocks_before;
+    return appmem_free_blocks(mem) > mem->compact.blocks_before;
 }
 
 /* False when there is no frame for it: the round is over. */
@@ -63,14 +54,12 @@ static bool move_out(struct appmem *mem, const struct vmm_leaf *leaf)
     return true;
 }
 
-bool compact_step(struct appmem *mem, uint64_t budget_ns)
+bool compact_walk(struct appmem *mem, uint64_t budget_ns)
 {
     uint64_t end = appmem_now(mem) + budget_ns;
     struct compact *round = &mem->compact;
     struct vmm_leaf leaf;
 
-    if (!round->is_open && !begin_round(mem))
-        return false;
     for (unsigned i = 1; appmem_next_leaf(mem, round->next, &leaf); i++) {
         if (!move_out(mem, &leaf))
             break;
@@ -78,13 +67,25 @@ bool compact_step(struct appmem *mem, uint64_t budget_ns)
         if (i % LOOK_EACH == 0 && appmem_now(mem) >= end)
             return true;
     }
-    return end_round(mem);
+    return false;
+}
+
+bool compact_step(struct appmem *mem, uint64_t budget_ns)
+{
+    struct compact *round = &mem->compact;
+
+    if (round->is_open && round->is_for_balloon)
+        compact_stop(mem);
+    if (!round->is_open && !compact_begin(mem, is_ballooned))
+        return false;
+    return compact_walk(mem, budget_ns) || compact_end(mem);
 }
 
 bool compact_for_blocks(struct appmem *mem, uint64_t count)
 {
-    while (free_blocks(mem) < count && compact_step(mem, STEP_NS) && appmem_go_on(mem))
+    while (appmem_free_blocks(mem) < count && compact_step(mem, STEP_NS) &&
+           appmem_go_on(mem))
         ;
     compact_stop(mem);
-    return free_blocks(mem) > 0;
+    return appmem_free_blocks(mem) > 0;
 }

@@ -137,6 +137,10 @@ typedef bool pmm_skip_fn(void *ctx, pfn_t first);
 unsigned pmm_victims_begin(struct pmm *pmm, unsigned max, pmm_skip_fn *skip, void *ctx);
 bool pmm_is_victim(const struct pmm *pmm, pfn_t pfn);
 
+/* One of those that are left; false: there is none. This one is a block as before. */
+bool pmm_victims_next(const struct pmm *pmm, pfn_t *first);
+void pmm_victim_end(struct pmm *pmm, pfn_t first);
+
 /* The victims that are left are blocks as before. How many; who takes frames or runs does it by himself
  * before he says -ENOMEM. */
 unsigned pmm_victims_end(struct pmm *pmm);

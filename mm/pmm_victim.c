@@ -84,6 +84,22 @@ bool pmm_is_victim(const struct pmm *pmm, pfn_t pfn)
     return block->use == BLOCK_PIECES && block->class == PMM_CLASS_VICTIM;
 }
 
+bool pmm_victims_next(const struct pmm *pmm, pfn_t *first)
+{
+    uint32_t index = pmm->heads[PMM_LIST_VICTIM];
+
+    if (index == PMM_INDEX_NONE)
+        return false;
+    *first = pfn_of(pmm_block_first(pmm, index));
+    return true;
+}
+
+void pmm_victim_end(struct pmm *pmm, pfn_t first)
+{
+    assert(pmm_is_victim(pmm, first));
+    set_class(pmm, pmm_block_of(pmm, first), PMM_MOVABLE);
+}
+
 unsigned pmm_victims_end(struct pmm *pmm)
 {
     unsigned count = 0;

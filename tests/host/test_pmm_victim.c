@@ -79,6 +79,29 @@ static void no_more_than_is_asked_for_and_none_that_is_named(void **state)
     pmm_check(m.pmm);
 }
 
+/* One after the other, done with or not. */
+static void victims_one_by_one(void **state)
+{
+    struct machine m = all_taken();
+    pfn_t first;
+
+    (void)state;
+    assert_false(pmm_victims_next(m.pmm, &first));
+    give(&m, 0, 200);
+    give(&m, 1, 500);
+    give(&m, 2, 490);
+    assert_int_equal(pmm_victims_begin(m.pmm, 64, is_named, &m), 2);
+    for (unsigned left = 2; left > 0; left--) {
+        assert_true(pmm_victims_next(m.pmm, &first));
+        assert_true(pmm_is_victim(m.pmm, first));
+        pmm_victim_end(m.pmm, first);
+        assert_false(pmm_is_victim(m.pmm, first));
+        pmm_check(m.pmm);
+    }
+    assert_false(pmm_victims_next(m.pmm, &first));
+    assert_int_equal(pmm_victims_end(m.pmm), 0);
+}
+
 static void nothing_to_choose(void **state)
 {
     struct machine m = all_taken();
@@ -170,6 +193,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_emptiest_go_as_long_as_the_others_have_room),
         cmocka_unit_test(no_more_than_is_asked_for_and_none_that_is_named),
+        cmocka_unit_test(victims_one_by_one),
         cmocka_unit_test(nothing_to_choose),
         cmocka_unit_test(a_victims_frames_are_not_given_out),
         cmocka_unit_test(rings_and_the_heap_come_before_victims_too),
