@@ -13,6 +13,6 @@ check-e2e: $(O)/aerostat.elf $(O)/aerostat-test.elf image ## Test the guest on r
 
 soak: $(O)/aerostat.elf $(O)/aerostat-test.elf ## Rings full of nonsense, targets and shortages by the thousand, about an hour (ARGS="-k split")
 	@$(PYTEST_BASE) -rP --soak tests/e2e/test_corruption.py tests/e2e/test_conservation.py tests/e2e/test_shortage.py \
-		$(ARGS)
+		tests/e2e/test_evacuation.py $(ARGS)
 
 .PHONY: check-tool check-e2e soak

@@ -13,6 +13,7 @@ BLOCK = 2 * MIB
 MEMORY = 128 * MIB
 TARGET = 88 * MIB
 PIECES = 1000  # ranges of a balloon that is scattered
+BUSY_S, SOAK_BUSY_S = 3, 60
 CASES = (
     Case("early", memory=MEMORY),
     Case("told-first-packed", memory=MEMORY, device="virtio-balloon-pci,packed=on",
@@ -113,21 +114,23 @@ def test_under_an_app_that_keeps_its_data(begin):
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
-def test_everything_else_goes_on_meanwhile(begin, rng, case):
+def test_everything_else_goes_on_meanwhile(begin, rng, soaking, case):
     """Targets, an app, a detach; each as soon as it comes."""
     with begin(case) as guest:
         guest.mem()
         scatter(guest)
         leave(guest)
         since = guest.guest.seen
-        guest.guest.ask("run churn --live=10% --seconds=4s", event="app_start")
-        over = time.monotonic() + 3
+        seconds, rounds = SOAK_BUSY_S if soaking else BUSY_S, 0
+        guest.guest.ask(f"run churn --live=10% --seconds={seconds + 1}s", event="app_start")
+        over = time.monotonic() + seconds
         while time.monotonic() < over:
             guest.guest.ask("mem compact", event="compact")
             time.sleep(rng.random() * 0.02)
             if rng.random() < 0.7:
                 guest.qmp.balloon(rng.randrange(TARGET // 4096, MEMORY // 4096) * 4096)
             guest.mem()
+            rounds += 1
         guest.guest.wait_for(lambda e: e.has(event="app_exit"), 30, since)
         guest.go_to(TARGET)
         guest.check_size()
@@ -137,4 +140,6 @@ def test_everything_else_goes_on_meanwhile(begin, rng, case):
         memory = guest.mem("mem check")
         assert (memory.number("ballooned"), memory.number("app")) == (0, 0)
         assert memory.number("managed") == memory.number("total")
+        frames = sum(e.number("frames") for e in guest.events(since, event="moved"))
+        print(f"{case.name}: {rounds} times compacted, {frames} frames moved")
         assert guest.events(event="workload_wrong") == guest.events(balloon="virtio", event="broken") == []

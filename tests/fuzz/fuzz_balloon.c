@@ -63,6 +63,15 @@ static bool owner_event(unsigned what)
     }
 }
 
+/* The upper bit: a block is to be emptied; else what becomes of the device. */
+static bool block_or_owner_event(unsigned what)
+{
+    if (!(what & 0x80))
+        return owner_event(what & 3);
+    virtio_balloon_empty(r.vb, pfn_of(r.guest.base + (what & 7) * BLOCK_FRAMES));
+    return true;
+}
+
 static bool guest_event(struct stream *in, unsigned what)
 {
     switch (what) {
@@ -92,7 +101,7 @@ static bool guest_event(struct stream *in, unsigned what)
             virtio_balloon_quiesce(r.vb);
         break;
     default:
-        return owner_event(take8(in) & 3);
+        return block_or_owner_event(take8(in));
     }
     return true;
 }

@@ -28,7 +28,7 @@ static struct {
 static uint64_t acks(const struct virtio_balloon_status *now)
 {
     return now->core.inflated + now->core.deflated + now->core.reported +
-           now->freed_frames;
+           now->core.moved + now->freed_frames;
 }
 
 static uint64_t kernel_frames(void)
