@@ -25,6 +25,7 @@ static struct {
     bool is_detaching;         /* close it even if it dies on the way */
     bool is_leaving;           /* and forget the port then */
     bool is_asleep;            /* resume() starts it again */
+    uint64_t lost_frames;      /* with dead devices for ever, R-H-10 */
 } device;
 
 static bool on_interrupt(void *ctx, uint8_t causes)
@@ -52,6 +53,10 @@ static void finish(void)
 
 static void close_device(void)
 {
+    struct virtio_balloon_status now;
+
+    virtio_balloon_get_status(device.vb, &now);
+    device.lost_frames += now.quarantined_frames;
     virtio_port_close(device.port);
     virtio_balloon_destroy(device.vb);
     device.vb = NULL;
@@ -143,8 +148,7 @@ static int attach_driver(struct virtio_port *port)
 
 static int wake_driver(struct virtio_port *port)
 {
-    (void)port;
-    virtio_balloon_resume(device.vb);
+    virtio_balloon_resume(device.vb, port->vectors);
     return 0;
 }
 
@@ -299,9 +303,9 @@ uint64_t balloon_device_frames(void)
     struct virtio_balloon_status now;
 
     if (!device.vb)
-        return 0;
+        return device.lost_frames;
     virtio_balloon_get_status(device.vb, &now);
-    return now.held_frames + now.in_flight_frames;
+    return device.lost_frames + now.held_frames + now.in_flight_frames;
 }
 
 uint64_t balloon_device_hinted(void)
@@ -337,11 +341,7 @@ uint64_t balloon_device_target(void)
 /* Not what is on its way: a block that holds such frames is then emptied in vain. */
 bool balloon_device_has(pfn_t first, uint64_t frames)
 {
-    pfn_t found;
-    uint64_t count;
-
-    return device.vb && virtio_balloon_next_range(device.vb, first, &found, &count) &&
-           found.n < first.n + frames;
+    return device.vb && virtio_balloon_has_any(device.vb, first, frames);
 }
 
 uint64_t balloon_device_bytes(void)

@@ -100,7 +100,7 @@ static void tell_state(const struct virtio_balloon_status *now,
             "balloon=virtio event=broken count=%llu silences=%llu ring_errors=%llu",
             (unsigned long long)now->broken, (unsigned long long)now->silences,
             (unsigned long long)now->ring_errors);
-    if (now->state == VIRTIO_BALLOON_LIVE && !was_up)
+    if (now->state == VIRTIO_BALLOON_LIVE && (!was_up || now->resets != tell.told.resets))
         tell_attached(now, port);
     if (now->state == VIRTIO_BALLOON_DEAD && tell.told.state != VIRTIO_BALLOON_DEAD)
         event_emit("balloon=virtio event=dead quarantined=%llu",

@@ -36,7 +36,7 @@ void drivers_suspend(drivers_done_fn *done, void *ctx);
 void drivers_resume(void);
 
 /* Out of memory: ask the balloons for `frames`. Returns how many came back; 0: none will. Never waits
- * longer than 5 s. Counts as an out-of-memory event. Not from inside a driver. */
+ * longer than 5 s, and a second more where a device has to be reset. Counts as an out-of-memory event. Not from inside a driver. */
 uint64_t drivers_oom(uint64_t frames);
 
 /* Memory was given back to the allocator: a balloon that waits for it may go on. */

@@ -11,6 +11,7 @@
 #include "kernel/event.h"
 #include "kernel/log.h"
 #include "kernel/power_parse.h"
+#include "kernel/suspend.h"
 #include "kernel/timer.h"
 
 #include "base/bits.h"
@@ -53,6 +54,7 @@ static struct {
         bool is_waiting; /* for its driver */
         bool is_lost;    /* it was torn out meanwhile */
     } leaving;
+    bool has_slept; /* or is falling asleep: look() then takes a closer look */
     uint64_t plugged, unplugged, surprises, empty_requests;
 } hp;
 
@@ -291,9 +293,33 @@ static void look_acpi(void)
     }
 }
 
+/* A sleep empties the block's registers: what they would have told has to be found. */
+static void look_after_sleep(void)
+{
+    for (unsigned i = 0; i < hp.bus_count; i++) {
+        struct plug_bus *bus = &hp.bus[i];
+
+        uint32_t free = bus->acpi ? bus->acpi->removable & ~bus->present : 0;
+
+        for (uint8_t slot = 0; slot < PCI_SLOTS; slot++) {
+            if (free & BIT32(slot) && is_there(bus, slot))
+                come(bus, slot);
+        }
+    }
+    hp.has_slept = false;
+}
+
+/* What comes while the drivers end for a sleep would run through it: it is taken in after that. */
 static void look(void *ctx)
 {
     (void)ctx;
+    if (suspend_is_busy()) {
+        hp.has_slept = true;
+        timer_set(&hp.timer, clock_ns() + LOOK_NS);
+        return;
+    }
+    if (hp.has_slept)
+        look_after_sleep();
     for (unsigned i = 0; i < hp.bus_count; i++) {
         if (hp.bus[i].native)
             look_native(&hp.bus[i]);

@@ -148,16 +148,18 @@ static int open_vector(struct virtio_port *port, unsigned index, uint8_t causes)
     return err;
 }
 
-static int open_vectors(struct virtio_port *port, bool is_shared)
+/* The first entry is for changes; each queue has one of the others, or all of them this one. */
+static int open_vectors(struct virtio_port *port, unsigned for_queues)
 {
     int err =
-        open_vector(port, 0, VIRTIO_ISR_CONFIG | (is_shared ? VIRTIO_ISR_QUEUE : 0));
+        open_vector(port, 0, VIRTIO_ISR_CONFIG | (for_queues ? 0 : VIRTIO_ISR_QUEUE));
 
-    if (!err && !is_shared)
-        err = open_vector(port, 1, VIRTIO_ISR_QUEUE);
+    for (unsigned i = 1; i <= for_queues && !err; i++)
+        err = open_vector(port, i, VIRTIO_ISR_QUEUE);
     if (!err)
         err = msix_enable(&port->msix);
-    port->vectors = (struct virtio_vectors){.is_msix = true, .queues = !is_shared};
+    port->vectors = (struct virtio_vectors){
+        .is_msix = true, .queues = for_queues > 0, .spread = (uint16_t)for_queues};
     return err;
 }
 
@@ -168,12 +170,13 @@ static int open_msix(struct virtio_port *port)
 
     if (err)
         return err;
-    bool is_shared = port->msix.entries < VIRTIO_PORT_VECTORS;
-    err = open_vectors(port, is_shared);
+    unsigned for_queues =
+        (unsigned)min_u64(port->msix.entries - 1u, VIRTIO_PORT_VECTORS - 1);
+    err = open_vectors(port, for_queues);
     if (err)
         close_vectors(port);
     else
-        port->irq = is_shared ? VIRTIO_PORT_MSIX_SHARED : VIRTIO_PORT_MSIX;
+        port->irq = for_queues ? VIRTIO_PORT_MSIX : VIRTIO_PORT_MSIX_SHARED;
     return err;
 }
 

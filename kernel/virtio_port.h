@@ -36,7 +36,7 @@ enum virtio_port_irq {
 typedef bool virtio_port_irq_fn(void *ctx, uint8_t causes);
 
 #define VIRTIO_PORT_NAME_MAX 32
-#define VIRTIO_PORT_VECTORS  2
+#define VIRTIO_PORT_VECTORS  7 /* changes, and a console's six queues */
 
 struct virtio_port {
     struct virtio_place place;

@@ -89,6 +89,9 @@ void page_set_move(struct page_set *set, struct page_blocks blocks, enum page_ki
 
 bool page_set_has(const struct page_set *set, pfn_t pfn);
 
+/* Whether any of these frames is in the set; takes as long as there are, not as the set is large. */
+bool page_set_has_any(const struct page_set *set, pfn_t first, uint64_t frames);
+
 /* The first range of frames at or above `from`, as long as it gets, over block borders. */
 bool page_set_next(const struct page_set *set, pfn_t from, pfn_t *first,
                    uint64_t *frames);

@@ -54,6 +54,13 @@ static pfn_t scan(const struct page_set *set, pfn_t pfn, bool is_in, pfn_t end)
     return end;
 }
 
+bool page_set_has_any(const struct page_set *set, pfn_t first, uint64_t frames)
+{
+    pfn_t end = pfn_add(first, frames);
+
+    return scan(set, first, true, end).n != end.n;
+}
+
 bool page_set_next(const struct page_set *set, pfn_t from, pfn_t *first, uint64_t *frames)
 {
     /* Chunk by chunk, so that the holes between them cost nothing. */

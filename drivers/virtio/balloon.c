@@ -109,6 +109,8 @@ int virtio_balloon_attach(const struct virtio_transport *transport,
     vb_now(vb);
     int err = vb_start(vb);
     if (err) {
+        if (vb->dev.state == VIRTIO_DEAD)
+            vb->state = VIRTIO_BALLOON_DEAD; /* it may still read what was posted */
         virtio_fini(&vb->dev);
         vb_hint_fini(vb);
         balloon_fini(&vb->core);

@@ -168,9 +168,9 @@ void virtio_balloon_detach(struct virtio_balloon *vb);
 /* Before the machine sleeps: as detach, but it ends ASLEEP, with options and counters kept (R-V-48). */
 void virtio_balloon_quiesce(struct virtio_balloon *vb);
 
-/* Start again: the device is as after power-on, and so may be everything behind it. Steps do the rest; no
- * effect when not ASLEEP. */
-void virtio_balloon_resume(struct virtio_balloon *vb);
+/* Start again: the device is as after power-on, and so may be everything behind it, its interrupts too.
+ * Steps do the rest; no effect when not ASLEEP. */
+void virtio_balloon_resume(struct virtio_balloon *vb, struct virtio_vectors vectors);
 
 /* The device is gone without a word: no register of it is touched any more, all frames return now, and the
  * state is OFF (R-V-47). It reaches no memory of ours from here on: the rings are freed. */
@@ -182,7 +182,7 @@ void virtio_balloon_destroy(struct virtio_balloon *vb);
 
 /*
  * The guest is out of memory: get at least `frames` back, in requests of up to 256, waiting for the
- * host but hardly longer than 5 s (R-V-41, R-X-07). Returns how many frames went back to the
+ * host 5 s in all, and a second more where it has to be reset (R-V-41, R-X-07). Returns how many frames went back to the
  * allocator: hinted blocks only without DEFLATE_ON_OOM (R-V-42). Needs no memory, uses no interrupt. May not be
  * called from inside a HAL call.
  */
@@ -209,6 +209,10 @@ void virtio_balloon_memory_freed(struct virtio_balloon *vb);
 
 void virtio_balloon_get_status(const struct virtio_balloon *vb,
                                struct virtio_balloon_status *out);
+
+/* Whether any of these frames is held; what is on its way does not count. */
+bool virtio_balloon_has_any(const struct virtio_balloon *vb, pfn_t first,
+                            uint64_t frames);
 
 /* Walk what the balloon holds, as ranges; start with pfn 0, go on behind the last one. */
 bool virtio_balloon_next_range(const struct virtio_balloon *vb, pfn_t from, pfn_t *first,

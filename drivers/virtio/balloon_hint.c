@@ -326,7 +326,8 @@ static void give_some(struct virtio_balloon *vb)
             page_set_trim(&vb->hint.held[i]);
 }
 
-/* Something is with the device: look again. Memory is not left there for ever (R-H-10); a word may be. */
+/* Something is with the device: look again. Memory is not left there for ever (R-H-10); a word may be, and is
+ * looked for ever less often. */
 static void await(struct virtio_balloon *vb)
 {
     uint64_t silent_ns = vb->now_ns - vb->hint.seen_ns;
@@ -340,8 +341,11 @@ static void await(struct virtio_balloon *vb)
         vb->hint.is_logged = true;
         log_to(&vb->hal->log, LOG_WARN, "virtio-balloon: hints are not answered for 1 s");
     }
-    vb_wake_by(vb, vb->now_ns +
-                       (silent_ns < LONG_WAIT_NS ? VB_REQUEST_POLL_NS : LONG_WAIT_NS));
+    uint64_t wait_ns = silent_ns < LONG_WAIT_NS ? VB_REQUEST_POLL_NS : LONG_WAIT_NS;
+
+    if (!vb->hint.blocks_open)
+        wait_ns = max_u64(wait_ns, silent_ns / 2);
+    vb_wake_by(vb, vb->now_ns + wait_ns);
 }
 
 void vb_hint_step(struct virtio_balloon *vb)

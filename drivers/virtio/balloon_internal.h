@@ -228,6 +228,7 @@ struct virtio_balloon {
 
     /* Reset and restart. */
     uint64_t restart_at_ns;
+    bool is_restarting; /* the reset before the next start is under way */
     uint64_t restarts[VIRTIO_BALLOON_RESETS_MAX]; /* times, oldest replaced first */
     unsigned restart_next;
     uint64_t dropped_features; /* queues that are not where they may be, R-V-04 */

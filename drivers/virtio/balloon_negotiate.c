@@ -148,10 +148,30 @@ static int create_queues(struct virtio_balloon *vb)
     return 0;
 }
 
+/* R-V-16: where the window ends before a field, writes to it would be lost without a word. */
+static int check_config(const struct virtio_balloon *vb)
+{
+    uint32_t end = VB_CONFIG_ACTUAL + 4, has = vb->dev.transport->config_bytes;
+
+    if (virtio_has_feature(&vb->dev, VIRTIO_BALLOON_F_FREE_PAGE_HINT))
+        end = VB_CONFIG_HINT_CMD_ID + 4;
+    if (virtio_has_feature(&vb->dev, VIRTIO_BALLOON_F_PAGE_POISON))
+        end = VB_CONFIG_POISON_VAL + 4;
+    if (has >= end)
+        return 0;
+    log_to(&vb->hal->log, LOG_ERROR,
+           "virtio-balloon: a configuration of %u bytes, needed %u", (unsigned)has,
+           (unsigned)end);
+    return -EPROTO;
+}
+
 static int set_up(struct virtio_balloon *vb)
 {
     int err = negotiate(vb);
 
+    if (err)
+        return err;
+    err = check_config(vb);
     if (err)
         return err;
     err = create_queues(vb);

@@ -2,7 +2,8 @@
 /*
  * Out of memory: the one path that may wait for the host. It needs no memory, no interrupt and no other
  * task: requests, their memory and their ring entries are there since attach (R-X-07). Where frames may
- * be used before the host is told, it hardly ever waits: only for a free request.
+ * be used before the host is told, it hardly ever waits: only for a free request. A call waits 5 s in all,
+ * and once more for the reset of a device that broke the rules meanwhile, a second at most.
  */
 #include "drivers/virtio/balloon_internal.h"
 
@@ -57,9 +58,8 @@ static bool deflate_more(struct virtio_balloon *vb, uint64_t frames)
 }
 
 /* Bring `wanted` frames to the allocator, whole blocks at once where that may be. */
-static uint64_t deflate_now(struct virtio_balloon *vb, uint64_t wanted)
+static uint64_t deflate_now(struct virtio_balloon *vb, uint64_t wanted, uint64_t begin)
 {
-    uint64_t begin = vb_now(vb) - vb->forgiven_ns;
     uint64_t before = freed_frames(vb), freed = 0;
 
     vb_reap(vb); /* what it took or brought may be all there is */
@@ -79,41 +79,70 @@ static uint64_t deflate_now(struct virtio_balloon *vb, uint64_t wanted)
 }
 
 /* What is lent to the host for a report is the guest's own: wait for it. */
-static uint64_t await_report(struct virtio_balloon *vb)
+static uint64_t await_report(struct virtio_balloon *vb, uint64_t begin)
 {
     uint64_t before = vb->free.open_frames;
 
-    if (vb->in_step || !vb_is_running(vb) || !vb_free_is_open(vb))
-        return 0;
-    vb->in_step = true;
-    wait_answer(vb, &vb->report.wait, vb_now(vb) - vb->forgiven_ns);
-    vb->in_step = false;
-    vb->hal->wake(vb->hal->ctx);
+    if (vb_is_running(vb) && vb_free_is_open(vb))
+        wait_answer(vb, &vb->report.wait, begin);
     return before - vb->free.open_frames;
 }
 
-uint64_t virtio_balloon_oom(struct virtio_balloon *vb, uint64_t frames)
+/* What is neither the allocator's nor lent as a hint. */
+static uint64_t ours(const struct virtio_balloon *vb)
 {
-    uint64_t recalled = virtio_balloon_recall_hinted(vb, frames);
+    return vb->core.held.frames + balloon_in_flight(&vb->core) + vb->free.open_frames;
+}
 
-    if (recalled < frames)
-        recalled += await_report(vb);
-    /* R-V-42: without the bit the host relies on the limit. */
-    if (recalled >= frames || vb->in_step || !vb_is_running(vb) ||
-        !virtio_has_feature(&vb->dev, VIRTIO_BALLOON_F_DEFLATE_ON_OOM))
-        return recalled;
-    frames -= recalled;
-    vb->in_step = true;
+/* A device that is being reset, perhaps for what it did a moment ago: all comes back with that, and nobody
+ * need be refused. */
+static uint64_t await_reset(struct virtio_balloon *vb)
+{
+    uint64_t before = ours(vb);
+
+    while (vb->state == VIRTIO_BALLOON_RESETTING) {
+        vb_now(vb);
+        vb_step_reset(vb);
+        vb->hal->relax(vb->hal->ctx);
+    }
+    return before - ours(vb);
+}
+
+static uint64_t deflate(struct virtio_balloon *vb, uint64_t frames, uint64_t begin)
+{
     uint64_t given = balloon_oom_begin(&vb->core, frames);
     uint64_t missing = given < frames ? frames - given : 0;
     uint64_t held = balloon_size(&vb->core) + vb->core.inflating;
     uint64_t wanted = align_up(min_u64(missing, held), VB_BATCH_FRAMES);
-    uint64_t deflated = wanted ? deflate_now(vb, wanted) : 0;
+    uint64_t deflated = wanted ? deflate_now(vb, wanted, begin) : 0;
 
     balloon_oom_end(&vb->core, given + deflated, vb->now_ns);
     if (vb_is_running(vb))
         vb_publish(vb, true); /* R-V-43 */
+    return given + deflated;
+}
+
+static uint64_t get_back(struct virtio_balloon *vb, uint64_t frames)
+{
+    uint64_t begin = vb_now(vb) - vb->forgiven_ns;
+    uint64_t got = await_report(vb, begin);
+
+    /* R-V-42: without the bit the host relies on the limit. */
+    if (got < frames && vb_is_running(vb) &&
+        virtio_has_feature(&vb->dev, VIRTIO_BALLOON_F_DEFLATE_ON_OOM))
+        got += deflate(vb, frames - got, begin);
+    return got + (got < frames ? await_reset(vb) : 0);
+}
+
+uint64_t virtio_balloon_oom(struct virtio_balloon *vb, uint64_t frames)
+{
+    uint64_t got = virtio_balloon_recall_hinted(vb, frames);
+
+    if (got >= frames || vb->in_step)
+        return got;
+    vb->in_step = true;
+    got += get_back(vb, frames - got);
     vb->in_step = false;
     vb->hal->wake(vb->hal->ctx);
-    return recalled + given + deflated;
+    return got;
 }

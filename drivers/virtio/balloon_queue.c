@@ -301,7 +301,6 @@ void vb_requests_drop(struct virtio_balloon *vb, bool is_reset)
 
         if (in->frames && is_reset)
             balloon_drop_inflate(&vb->core, in);
-        in->frames = 0;
         if (out->frames)
             balloon_drop_deflate(&vb->core, out);
     }

@@ -80,10 +80,9 @@ void vb_report_drop(struct virtio_balloon *vb, bool is_reset)
 {
     struct vb_report *report = &vb->report;
 
-    if (is_reset && vb_free_is_open(vb))
+    if (is_reset && report->ranges.count && report->owner == VB_REPORT_FREE)
         vb_free_drop(vb, &report->ranges);
-    else if (is_reset && report->wait.open)
+    else if (is_reset && report->ranges.count)
         balloon_drop_report(&vb->core, &report->ranges);
-    report->ranges.count = 0;
     report->wait.open = 0;
 }

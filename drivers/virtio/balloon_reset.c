@@ -102,9 +102,21 @@ void vb_step_reset(struct virtio_balloon *vb)
  * same, so the ISR register stays out of use. */
 static void do_without_vectors(struct virtio_balloon *vb)
 {
-    vb->opts.vectors.config = vb->opts.vectors.queues = VIRTIO_NO_VECTOR;
+    vb->opts.vectors = (struct virtio_vectors){
+        .is_msix = true, .config = VIRTIO_NO_VECTOR, .queues = VIRTIO_NO_VECTOR};
     virtio_use_vectors(&vb->dev, vb->opts.vectors);
     vb->irq = VB_IRQ_POLLED;
+}
+
+/* What became of the device while it rested nobody knows: step by step, not to wait inside of one. 0,
+ * -EAGAIN, -ETIMEDOUT. */
+static int reset_before_start(struct virtio_balloon *vb)
+{
+    if (!vb->is_restarting)
+        virtio_reset_start(&vb->dev);
+    int err = virtio_reset_poll(&vb->dev);
+    vb->is_restarting = err == -EAGAIN;
+    return err;
 }
 
 void vb_step_rest(struct virtio_balloon *vb)
@@ -113,9 +125,15 @@ void vb_step_rest(struct virtio_balloon *vb)
         vb_wake_by(vb, vb->restart_at_ns);
         return;
     }
+    int err = reset_before_start(vb);
+    if (err == -EAGAIN) {
+        vb_wake_by(vb, vb->now_ns + VB_RESET_POLL_NS);
+        return;
+    }
     if (vb->restart_at_ns)
         note_restart(vb); /* to wake from sleep is none */
-    int err = vb_start(vb);
+    if (!err)
+        err = vb_start(vb);
     if (!err) {
         vb_wake_by(vb, vb->now_ns);
         return;
@@ -134,10 +152,14 @@ void vb_step_rest(struct virtio_balloon *vb)
     vb_wake_by(vb, vb->restart_at_ns);
 }
 
-void virtio_balloon_resume(struct virtio_balloon *vb)
+void virtio_balloon_resume(struct virtio_balloon *vb, struct virtio_vectors vectors)
 {
     if (vb->state != VIRTIO_BALLOON_ASLEEP)
         return;
+    vb->opts.vectors = vectors;
+    virtio_use_vectors(&vb->dev, vectors);
+    vb->irq = vb->opts.is_polled ? VB_IRQ_POLLED : VB_IRQ_UNPROVEN;
+    vb->missed_in_row = 0;
     vb->goal = vb->state = VIRTIO_BALLOON_RESTING;
     vb->restart_at_ns = 0;
     vb->hal->wake(vb->hal->ctx);

@@ -77,6 +77,11 @@ void virtio_balloon_get_status(const struct virtio_balloon *vb,
     out->ring_errors = all_errors(vb);
 }
 
+bool virtio_balloon_has_any(const struct virtio_balloon *vb, pfn_t first, uint64_t frames)
+{
+    return page_set_has_any(&vb->core.held, first, frames);
+}
+
 bool virtio_balloon_next_range(const struct virtio_balloon *vb, pfn_t from, pfn_t *first,
                                uint64_t *frames)
 {

@@ -281,12 +281,8 @@ static uint64_t ring_errors(const struct virtio_console *vc)
     uint64_t sum = 0;
 
     for (unsigned i = 0; i < VIRTIO_MAX_QUEUES; i++) {
-        if (!vc->dev.queues[i])
-            continue;
-        const struct vq_errors *e = vq_errors(vc->dev.queues[i]);
-        sum += e->id_range + e->id_not_posted + e->id_replayed + e->id_mid_chain +
-               e->idx_jump + e->desc_overwritten + e->avail_overwritten + e->len_clamped +
-               e->event_nonsense;
+        if (vc->dev.queues[i])
+            sum += vq_lies(vc->dev.queues[i]);
     }
     return sum;
 }

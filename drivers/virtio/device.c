@@ -101,10 +101,12 @@ void virtio_gone(struct virtio_device *dev)
 /* Reset .. DRIVER; dev->offered. */
 static int begin(struct virtio_device *dev)
 {
-    int err = virtio_reset(dev);
+    int err = dev->state == VIRTIO_RESET ? 0 : virtio_reset(dev);
 
     if (err)
         return err;
+    dev->state =
+        VIRTIO_RESETTING; /* what follows is not to be taken for a reset device */
     status_add(dev, STATUS_ACK);
     status_add(dev, STATUS_DRIVER);
     dev->offered = dev->transport->features_get(dev->transport->ctx);
@@ -156,10 +158,13 @@ static int map_config_vector(struct virtio_device *dev)
 static int map_queue_vector(struct virtio_device *dev, uint16_t index)
 {
     const struct virtio_transport *t = dev->transport;
-    uint16_t vector = dev->vectors.queues;
+    const struct virtio_vectors *v = &dev->vectors;
 
-    if (!dev->vectors.is_msix)
+    if (!v->is_msix)
         return 0;
+    uint16_t vector = v->queues;
+    if (v->spread)
+        vector = (uint16_t)(vector + index % v->spread);
     return check_vector(dev, vector, t->queue_vector(t->ctx, index, vector));
 }
 

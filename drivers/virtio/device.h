@@ -94,6 +94,7 @@ struct virtio_queue_opts {
 struct virtio_vectors {
     bool is_msix;
     uint16_t config, queues;
+    uint16_t spread; /* queue i has entry queues + i % spread; 0: all have `queues` */
 };
 
 /* Owned by the driver's task. Fields are read-only outside device.c. */

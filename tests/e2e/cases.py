@@ -240,6 +240,7 @@ SLEEPLESS = (
     (Case("sleepless-q35", extra=("-global", "ICH9-LPC.disable_s3=1")), "no _S3_ in the DSDT"),
 )
 SUSPEND_APPS = Case("suspend-apps", memory=128 * MIB)
+SUSPEND_PLUG = Case("suspend-plug", machine="pc", memory=4 * GIB)
 
 
 @dataclasses.dataclass(frozen=True)

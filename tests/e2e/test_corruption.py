@@ -90,6 +90,8 @@ def check_whole(guest):
     guest.check_size()
     guest.check_holes()
     assert guest.events(since, balloon="virtio", event="broken") == []
+    # Each start of a device that broke was told, with what was negotiated then.
+    assert len(guest.events(balloon="virtio", event="attached")) == noticed(guest) + 2
 
 
 def books(guest):

@@ -6,7 +6,7 @@ import io
 import time
 
 import pytest
-from cases import BALLOON, SLEEPLESS, SUSPEND_APPS, SUSPENDS
+from cases import BALLOON, SLEEPLESS, SUSPEND_APPS, SUSPEND_PLUG, SUSPENDS
 from host.errors import MIB
 
 pytestmark = pytest.mark.e2e
@@ -99,6 +99,24 @@ def test_a_machine_that_cannot_sleep_says_why(boot, case, lacks):
         if case.balloon:
             guest.go_to(case.memory // 2)
         assert guest.events(event="suspended") == []
+
+
+def test_what_comes_while_it_falls_asleep_is_taken_in_after_it(boot):
+    """A balloon of 4 GiB takes a while to empty. A device that started meanwhile would run into the sleep."""
+    with boot(SUSPEND_PLUG) as guest:
+        guest.go_to(64 * MIB)
+        since = guest.guest.seen
+        guest.guest.send("suspend")
+        guest.guest.wait_for(lambda e: e.has(balloon="virtio") and e.get("actual"), 10, since)
+        assert guest.qmp.execute("query-status")["status"] == "running"
+        guest.qmp.execute("device_add", driver="virtio-serial-pci", id="late", bus="pci.0")
+        guest.guest.wait_for(lambda e: e.has(event="suspended"), SLEEP_TIMEOUT, since)
+        time.sleep(ASLEEP_S)
+        resumed = wake(guest, since)
+        plugged = guest.guest.wait_for(lambda e: e.has(event="plugged"), 10, since)
+        assert plugged.get("result") == "OK"
+        assert plugged.t > resumed.t
+        reach(guest, 64 * MIB)
 
 
 def test_many_times_in_a_row(boot, rng):

@@ -169,6 +169,7 @@ void toy_init(struct toy_device *toy, struct firmware *fw)
         .name = "toy",
         .ctx = toy,
         .required_features = VERSION_1,
+        .config_bytes = 8,
         .reset = reset,
         .status_get = status_get,
         .status_set = status_set,

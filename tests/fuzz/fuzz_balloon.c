@@ -96,7 +96,7 @@ static bool guest_event(struct stream *in, unsigned what)
         break;
     case 6:
         if (state() == VIRTIO_BALLOON_ASLEEP)
-            virtio_balloon_resume(r.vb);
+            virtio_balloon_resume(r.vb, r.opts.vectors);
         else
             virtio_balloon_quiesce(r.vb);
         break;
@@ -169,7 +169,7 @@ static void end(void)
 {
     behave();
     balloon_rig_run(&r, 10 * NS_PER_S); /* it may be about to fall asleep */
-    virtio_balloon_resume(r.vb);
+    virtio_balloon_resume(r.vb, r.opts.vectors);
     balloon_rig_target(&r, FRAMES / 8);
     balloon_rig_run(&r, 200 * NS_PER_S);
     check();

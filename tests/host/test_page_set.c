@@ -402,6 +402,9 @@ static void walk_check(struct walk *w)
     assert_int_equal(w->rig.set.frames, w->count);
     for (uint64_t i = 0; i < WALK_FRAMES; i++)
         assert_int_equal(page_set_has(&w->rig.set, pfn_of(i)), w->in[i]);
+    for (uint64_t i = 0; i + 300 <= WALK_FRAMES; i += 300)
+        assert_int_equal(page_set_has_any(&w->rig.set, pfn_of(i), 300),
+                         memchr(&w->in[i], true, 300) != NULL);
     while (page_set_next(&w->rig.set, first, &first, &frames)) {
         for (uint64_t i = 0; i < frames; i++)
             assert_true(w->in[first.n + i]);

@@ -166,6 +166,25 @@ static void a_random_walk_loses_nothing(void **state)
     }
 }
 
+/* Nothing of ours is with it but a word: looked for ever less often. */
+static void a_word_that_nobody_takes_costs_nothing(void **state)
+{
+    (void)state;
+    start(0);
+    balloon_rig_run(&r, 10 * NS_PER_S);
+    unsigned steps = r.steps;
+    balloon_rig_run(&r, 1000 * NS_PER_S);
+    unsigned idle = r.steps - steps;
+    r.v.model.lies.silent = true;
+    balloon_rig_ask_hints(&r, FIRST_ID);
+    balloon_rig_run(&r, 10 * NS_PER_S);
+    steps = r.steps;
+    balloon_rig_run(&r, 1000 * NS_PER_S);
+    assert_in_range(r.steps - steps, 0, idle + 20);
+    r.v.model.lies.silent = false;
+    balloon_rig_end(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -176,6 +195,7 @@ int main(void)
         cmocka_unit_test(a_new_id_at_every_look_starves_nobody),
         cmocka_unit_test(failing_allocations_only_shorten_a_round),
         cmocka_unit_test(a_random_walk_loses_nothing),
+        cmocka_unit_test(a_word_that_nobody_takes_costs_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -298,6 +298,26 @@ static void frames_the_device_cannot_name_are_not_chosen(void **state)
     balloon_rig_end(&r);
 }
 
+/* R-V-16: a window that ends before a field of ours would swallow what is written there. */
+static void a_configuration_that_is_too_short_is_refused(void **state)
+{
+    static const struct {
+        uint64_t features;
+        uint32_t bytes;
+        int err;
+    } cases[] = {{0, 4, -EPROTO},       {0, 8, 0},      {HINT, 8, -EPROTO}, {HINT, 12, 0},
+                 {POISON, 12, -EPROTO}, {POISON, 16, 0}};
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
+        balloon_rig_init(&r, BALLOON_FEATURES | cases[i].features, 8192);
+        r.opts.frees_zeroed = true; /* takes POISON */
+        pci_model_set(&r.v.pci.fn, VPM_CAP_DEVICE + 12, 4, cases[i].bytes);
+        assert_int_equal(balloon_rig_attach(&r), cases[i].err);
+        balloon_rig_end(&r);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -314,6 +334,7 @@ int main(void)
         cmocka_unit_test(a_queue_that_is_missing_once_is_used_at_the_next_start),
         cmocka_unit_test(the_target_in_another_unit_of_memory_is_clamped),
         cmocka_unit_test(frames_the_device_cannot_name_are_not_chosen),
+        cmocka_unit_test(a_configuration_that_is_too_short_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

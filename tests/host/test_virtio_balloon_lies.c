@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 static struct balloon_rig r;
+static uint64_t late_ns; /* when answer_late() answers */
 
 static void start(uint64_t extra_features)
 {
@@ -265,12 +266,107 @@ static void oom_without_an_answer_is_bounded(void **state)
     balloon_rig_settle(&r);
     r.v.model.lies.silent = true;
     uint64_t before = r.v.hal.now_ns;
-    assert_int_equal(virtio_balloon_oom(r.vb, 100), 0);
+    assert_int_equal(virtio_balloon_oom(r.vb, 100), 3000); /* by the reset */
     assert_true(r.v.hal.now_ns - before <= 5100 * NS_PER_MS);
-    balloon_rig_run(&r, 50 * NS_PER_MS);
-    assert_int_equal(r.guest.driver, 0); /* reset, so all is back after all */
+    assert_int_equal(r.guest.driver, 0);
     r.v.model.lies.silent = false;
     balloon_rig_run(&r, 70 * NS_PER_S);
+    balloon_rig_end(&r);
+}
+
+/* The reset that a lie leads to brings everything: the call need not end without it. */
+static void a_lie_inside_an_oom_call_refuses_nobody(void **state)
+{
+    (void)state;
+    start(BIT64(VIRTIO_BALLOON_F_DEFLATE_ON_OOM) |
+          BIT64(VIRTIO_BALLOON_F_MUST_TELL_HOST));
+    balloon_rig_target(&r, 3000);
+    balloon_rig_settle(&r);
+    r.host.is_slow = true;
+    balloon_rig_target(&r, 2000);
+    balloon_rig_run(&r, NS_PER_MS / 2);
+    r.v.model.lies.reset_polls = 5;
+    virtio_model_push(&r.v.model, 1, 4000, 0);
+    uint64_t free = r.guest.free;
+    assert_int_equal(virtio_balloon_oom(r.vb, 100), 8192 - free);
+    assert_int_equal(r.guest.free, 8192);
+    assert_int_equal(balloon_rig_status(&r).broken, 1);
+    balloon_rig_end(&r);
+}
+
+/* One that does not even reset ends the call a second later, and keeps what it was given. */
+static void an_oom_call_on_a_dying_device_is_bounded(void **state)
+{
+    (void)state;
+    start(BIT64(VIRTIO_BALLOON_F_DEFLATE_ON_OOM));
+    balloon_rig_target(&r, 3000);
+    balloon_rig_settle(&r);
+    r.v.model.lies.silent = true;
+    r.v.model.lies.reset_hangs = true;
+    uint64_t before = r.v.hal.now_ns;
+    virtio_balloon_oom(r.vb, 100);
+    assert_true(r.v.hal.now_ns - before <= 6100 * NS_PER_MS);
+    assert_int_equal(balloon_rig_status(&r).state, VIRTIO_BALLOON_DEAD);
+    virtio_balloon_destroy(r.vb);
+    r.vb = NULL;
+    r.v.model.lies.reset_hangs = false;
+    assert_true(rig_end(&r.v) > 0); /* its rings stay with it */
+}
+
+/* What a call waits for a report and for the deflation is one time, not two. */
+static void answer_late(void *ctx)
+{
+    struct hal_model *hal = ctx;
+
+    hal->now_ns += hal->relax_ns;
+    if (r.host.is_slow && hal->now_ns >= late_ns) {
+        balloon_rig_answer(&r); /* the report, and nothing after it */
+        late_ns = UINT64_MAX;
+    }
+}
+
+static void an_oom_call_waits_once(void **state)
+{
+    (void)state;
+    balloon_rig_init(&r,
+                     BALLOON_FEATURES | BIT64(VIRTIO_BALLOON_F_REPORTING) |
+                         BIT64(VIRTIO_BALLOON_F_MUST_TELL_HOST) |
+                         BIT64(VIRTIO_BALLOON_F_DEFLATE_ON_OOM),
+                     16384);
+    r.opts.report_delay_ns = 10 * NS_PER_MS;
+    r.opts.report_batch = 32;
+    assert_int_equal(balloon_rig_attach(&r), 0);
+    balloon_rig_target(&r, 4000);
+    balloon_rig_settle(&r);
+    guest_unuse(&r.guest, guest_use(&r.guest, 6000));
+    r.host.is_slow = true;
+    virtio_balloon_memory_freed(r.vb);
+    balloon_rig_run(&r, 30 * NS_PER_MS);
+    assert_true(balloon_rig_status(&r).in_flight_frames > 0);
+    late_ns = r.v.hal.now_ns + 4900 * NS_PER_MS;
+    r.v.hal.hal.relax = answer_late;
+    uint64_t before = r.v.hal.now_ns;
+    virtio_balloon_oom(r.vb, 16384);
+    assert_true(r.v.hal.now_ns - before <= 5100 * NS_PER_MS);
+    balloon_rig_end(&r);
+}
+
+/* A device that takes its time for the reset before a new start does not hold up the other tasks. */
+static void a_slow_reset_before_a_start_holds_nobody_up(void **state)
+{
+    (void)state;
+    start(0);
+    virtio_model_need_reset(&r.v.model);
+    balloon_rig_run(&r, 20 * NS_PER_MS);
+    assert_int_equal(balloon_rig_status(&r).state, VIRTIO_BALLOON_RESTING);
+    r.v.model.lies.reset_polls = 100;
+    r.v.hal.now_ns += NS_PER_S;
+    uint64_t before = r.v.hal.now_ns;
+    virtio_balloon_step(r.vb);
+    assert_true(r.v.hal.now_ns - before < NS_PER_MS);
+    assert_int_equal(balloon_rig_status(&r).state, VIRTIO_BALLOON_RESTING);
+    balloon_rig_run(&r, NS_PER_S);
+    assert_int_equal(balloon_rig_status(&r).state, VIRTIO_BALLOON_LIVE);
     balloon_rig_end(&r);
 }
 
@@ -330,6 +426,10 @@ int main(void)
         cmocka_unit_test(a_target_that_never_stands_still_starves_nobody),
         cmocka_unit_test(one_step_is_bounded_whatever_the_target),
         cmocka_unit_test(oom_without_an_answer_is_bounded),
+        cmocka_unit_test(a_lie_inside_an_oom_call_refuses_nobody),
+        cmocka_unit_test(an_oom_call_on_a_dying_device_is_bounded),
+        cmocka_unit_test(an_oom_call_waits_once),
+        cmocka_unit_test(a_slow_reset_before_a_start_holds_nobody_up),
         cmocka_unit_test(detach_from_a_silent_host_still_ends),
         cmocka_unit_test(detach_while_a_restart_is_pending),
         cmocka_unit_test(a_host_that_asks_for_reset_at_once_is_refused),

@@ -52,7 +52,7 @@ static void sleep_returns_everything_and_waking_meets_the_target_again(void **st
     balloon_rig_run(&r, 100 * NS_PER_S);
     assert_int_equal(state_now(), VIRTIO_BALLOON_ASLEEP);
     assert_int_equal(r.v.model.status, 0);
-    virtio_balloon_resume(r.vb);
+    virtio_balloon_resume(r.vb, r.opts.vectors);
     balloon_rig_settle(&r);
     balloon_rig_check(&r);
     assert_int_equal(state_now(), VIRTIO_BALLOON_LIVE);
@@ -85,7 +85,7 @@ static void sleep_in_the_middle_of_everything(void **state)
         assert_int_equal(r.guest.free, 16384);
         assert_int_equal(r.guest.owed, 0);
         balloon_rig_check(&r);
-        virtio_balloon_resume(r.vb);
+        virtio_balloon_resume(r.vb, r.opts.vectors);
         go_to(4242);
         balloon_rig_end(&r);
     }
@@ -100,7 +100,7 @@ static void a_sleeper_may_be_detached_or_destroyed(void **state)
     balloon_rig_settle(&r);
     virtio_balloon_detach(r.vb);
     assert_int_equal(state_now(), VIRTIO_BALLOON_OFF);
-    virtio_balloon_resume(r.vb); /* no effect */
+    virtio_balloon_resume(r.vb, r.opts.vectors); /* no effect */
     balloon_rig_run(&r, NS_PER_S);
     assert_int_equal(state_now(), VIRTIO_BALLOON_OFF);
     balloon_rig_end(&r);
@@ -250,6 +250,74 @@ static void vectors_that_are_refused_at_a_new_start_are_done_without(void **stat
     balloon_rig_end(&r);
 }
 
+/* What a dead device was told stays out of reach; once it is torn out it can discard nothing more. */
+static void a_dead_device_that_is_removed_keeps_nothing(void **state)
+{
+    (void)state;
+    for (unsigned n = 0; n < 2; n++) {
+        start(n ? BIT64(VIRTIO_BALLOON_F_REPORTING) : 0);
+        guest_unuse(&r.guest, guest_use(&r.guest, 12000));
+        r.v.model.lies.silent = true;
+        balloon_rig_target(&r, 8000);
+        balloon_rig_run(&r, NS_PER_MS);
+        r.v.model.lies.reset_hangs = true;
+        balloon_rig_run(&r, 20 * NS_PER_S);
+        assert_int_equal(state_now(), VIRTIO_BALLOON_DEAD);
+        assert_true(r.guest.driver > 0);
+        assert_int_equal(balloon_rig_status(&r).quarantined_frames, r.guest.driver);
+        virtio_balloon_remove(r.vb);
+        assert_int_equal(state_now(), VIRTIO_BALLOON_OFF);
+        assert_int_equal(r.guest.driver, 0);
+        virtio_balloon_destroy(r.vb);
+        r.vb = NULL;
+        r.v.model.lies.reset_hangs = false;
+        assert_true(rig_end(&r.v) > 0); /* its rings stay with it */
+    }
+}
+
+/* The machine that wakes may have other interrupts than the one that fell asleep. */
+static void waking_takes_the_interrupts_there_are_now(void **state)
+{
+    (void)state;
+    balloon_rig_init(&r, BALLOON_FEATURES, 8192);
+    virtio_pci_model_add_msix(&r.v.pci, 2);
+    r.opts.vectors = (struct virtio_vectors){.is_msix = true, .queues = 1};
+    assert_int_equal(balloon_rig_attach(&r), 0);
+    go_to(1000);
+    virtio_balloon_quiesce(r.vb);
+    balloon_rig_settle(&r);
+    pci_model_set(&r.v.pci.fn, VPM_CAP_MSIX + 2, 2, 1); /* not enabled again */
+    r.opts.vectors = (struct virtio_vectors){0};
+    virtio_balloon_resume(r.vb, r.opts.vectors);
+    go_to(1000);
+    balloon_rig_target(&r, 500);
+    assert_true(virtio_balloon_isr(r.vb)); /* reads the cause, and the line falls */
+    assert_int_equal(r.v.model.isr, 0);
+    go_to(500);
+    assert_false(balloon_rig_status(&r).is_polled);
+    balloon_rig_end(&r);
+}
+
+/* Its rings stay, and so does what was posted in them. */
+static bool refuse_and_hang(void *ctx, const struct virtio_model *m)
+{
+    (void)ctx;
+    (void)m;
+    r.v.model.lies.reset_hangs = true;
+    return false;
+}
+
+static void a_device_that_dies_at_its_start_keeps_what_was_posted(void **state)
+{
+    (void)state;
+    balloon_rig_init(&r, BALLOON_FEATURES, 4096);
+    r.v.model.activate = refuse_and_hang;
+    assert_int_not_equal(balloon_rig_attach(&r), 0);
+    unsigned rings = 3, tables = 2,
+             own = 2; /* indirect tables; page numbers, statistics */
+    assert_int_equal(r.v.hal.dma_live, rings + tables + own);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -260,6 +328,9 @@ int main(void)
         cmocka_unit_test(the_limit_of_new_starts_can_be_set),
         cmocka_unit_test(without_a_limit_a_broken_device_starts_at_once),
         cmocka_unit_test(vectors_that_are_refused_at_a_new_start_are_done_without),
+        cmocka_unit_test(a_dead_device_that_is_removed_keeps_nothing),
+        cmocka_unit_test(waking_takes_the_interrupts_there_are_now),
+        cmocka_unit_test(a_device_that_dies_at_its_start_keeps_what_was_posted),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -56,6 +56,23 @@ static void a_wrong_id_ends_it(void **state)
     }
 }
 
+/* IN_ORDER was accepted, and the second answer comes first: each kind of lie counts. */
+static void an_answer_out_of_order_ends_it(void **state)
+{
+    struct virtio_chain first, second;
+
+    (void)state;
+    console_rig_init(&r, CONSOLE_FEATURES | BIT64(VIRTIO_F_IN_ORDER));
+    assert_int_equal(console_rig_attach(&r), 0);
+    console_rig_run(&r, NS_PER_S);
+    assert_true(virtio_model_pop(&r.v.model, 0, &first));
+    assert_true(virtio_model_pop(&r.v.model, 0, &second));
+    virtio_model_push(&r.v.model, 0, second.head, 1);
+    console_rig_run(&r, 2 * NS_PER_S);
+    assert_int_equal(console_rig_status(&r).ring_errors, 1);
+    expect_the_end();
+}
+
 static void an_index_that_jumps_ends_it(void **state)
 {
     (void)state;
@@ -230,6 +247,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_wrong_id_ends_it),
+        cmocka_unit_test(an_answer_out_of_order_ends_it),
         cmocka_unit_test(an_index_that_jumps_ends_it),
         cmocka_unit_test(what_is_written_beyond_a_buffer_is_not_believed),
         cmocka_unit_test(empty_input_is_counted),

@@ -60,6 +60,22 @@ static void every_life_maps_its_vectors(void **state)
     finish(&r);
 }
 
+static void queues_spread_over_the_vectors_there_are(void **state)
+{
+    struct virtio_rig r;
+
+    (void)state;
+    for (uint16_t spread = 1; spread <= 3; spread++) {
+        start(&r, 1 + spread,
+              (struct virtio_vectors){.is_msix = true, .queues = 1, .spread = spread});
+        assert_int_equal(rig_negotiate(&r, WANTED, 3, &plain), 0);
+        assert_int_equal(r.model.config_vector, 0);
+        for (uint16_t i = 0; i < 3; i++)
+            assert_int_equal(r.model.queues[i].vector, 1 + i % spread);
+        finish(&r);
+    }
+}
+
 static void without_vectors_nothing_is_mapped(void **state)
 {
     struct virtio_rig r;
@@ -228,6 +244,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_life_maps_its_vectors),
+        cmocka_unit_test(queues_spread_over_the_vectors_there_are),
         cmocka_unit_test(without_vectors_nothing_is_mapped),
         cmocka_unit_test(the_isr_register_is_not_read),
         cmocka_unit_test(each_mapping_may_be_refused),

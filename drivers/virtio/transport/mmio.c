@@ -347,6 +347,7 @@ int virtio_mmio_open(struct virtio_mmio *vm, const struct reg_space *space, padd
         return err;
     }
     vm->transport = vm->id.version == 1 ? legacy : modern;
+    vm->transport.config_bytes = (uint32_t)(vm->regs.size_bytes - REG_CONFIG);
     vm->transport.ctx = vm;
     vm->transport.reset(vm);
     return 0;

@@ -249,6 +249,7 @@ int pci_legacy_open(struct pci_legacy *pl, const struct pci_dev *dev)
     err = map_ports(pl);
     if (err)
         return err;
+    pl->transport.config_bytes = (uint32_t)pl->ports.size_bytes - CONFIG_MSIX;
     msix_disable(dev);
     pci_enable(dev, PCI_CMD_IO);
     op_reset(pl);

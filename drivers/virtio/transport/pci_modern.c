@@ -397,6 +397,7 @@ int pci_modern_open(struct pci_modern *pm, const struct pci_dev *dev)
         pci_modern_close(pm);
         return err;
     }
+    pm->transport.config_bytes = (uint32_t)pm->config.size_bytes;
     msix_disable(dev);
     pci_enable(dev, PCI_CMD_MEMORY);
     op_reset(pm);

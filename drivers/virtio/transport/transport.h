@@ -53,6 +53,7 @@ struct virtio_transport {
     /* Not 0, legacy: a split ring is one block aligned to this, its used ring begins at a multiple of it
      * (R-T-19). Always a power of two. */
     uint32_t ring_align;
+    uint32_t config_bytes; /* of the device configuration that can be reached */
     bool has_fixed_sizes; /* queues have the size queue_max() says, no smaller one */
     bool
         has_generation; /* config_generation() means something; else read twice, R-T-09 */
