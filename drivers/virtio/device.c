@@ -27,6 +27,9 @@ void virtio_use_vectors(struct virtio_device *dev, struct virtio_vectors vectors
 {
     assert(dev->state != VIRTIO_LIVE);
     dev->vectors = vectors;
+    /* Only a reset from now on finds the registers where they are with these. */
+    if (dev->state == VIRTIO_RESET)
+        dev->state = VIRTIO_RESETTING;
 }
 
 static void status_add(struct virtio_device *dev, uint8_t status)

@@ -130,7 +130,7 @@ int virtio_reset_poll(struct virtio_device *dev);
  * touching it. */
 void virtio_gone(struct virtio_device *dev);
 
-/* Reset, ACKNOWLEDGE, DRIVER, features, FEATURES_OK, with fallbacks. Queues of a former life must
+/* Reset unless it is (state RESET), ACKNOWLEDGE, DRIVER, features, FEATURES_OK, with fallbacks. Queues of a former life must
  * have been freed by virtio_queues_free(). 0 (dev->features); -ETIMEDOUT: no reset; -ENOTSUP: a
  * required bit is missing or every attempt was refused (FAILED was written); -ENOSPC: no vector for
  * configuration changes (state BROKEN): try without vectors. */

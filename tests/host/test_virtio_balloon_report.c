@@ -248,10 +248,9 @@ static void out_of_memory_waits_for_the_report(void **state)
     /* Nobody answers: 5 s at most. */
     r.v.hal.relax_ns = NS_PER_MS;
     uint64_t begin = r.v.hal.now_ns;
-    assert_int_equal(virtio_balloon_oom(r.vb, 1), 0);
+    assert_int_equal(virtio_balloon_oom(r.vb, 1), open); /* by a reset */
     assert_true(r.v.hal.now_ns - begin < 6 * NS_PER_S);
-    balloon_rig_run(&r, NS_PER_S);
-    assert_int_equal(r.guest.free, open); /* by a reset */
+    assert_int_equal(r.guest.free, open);
     balloon_rig_check(&r);
     balloon_rig_end(&r);
     /* It is answered, but the task has not seen it. */
