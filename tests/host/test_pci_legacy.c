@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The legacy PCI transport (R-T-04, R-T-19) on a model of BAR 0 that obeys and on one that lies. */
+/* The legacy PCI transport (R-T-04, R-T-19) on a model of BAR 0 that obeys and on one that lies.
+ * test_transports.c has what all transports do alike. */
 #include "drivers/bus/msix.h"
 #include "drivers/virtio/queue/vq_format.h"
 #include "tests/host/virtio_life.h"
@@ -45,33 +46,6 @@ static void a_transitional_device_has_both_interfaces(void **state)
     virtio_queues_free(&r.dev);
     assert_int_equal(pci_modern_open(&modern, &r.pci_dev), 0);
     pci_modern_close(&modern);
-    finish(&r);
-}
-
-static void buffers_go_round(void **state)
-{
-    struct virtio_rig r;
-    uint32_t written;
-    void *token;
-
-    (void)state;
-    begin(&r);
-    assert_int_equal(rig_open(&r), 0);
-    for (unsigned life = 0; life < 3; life++) {
-        go_live(&r);
-        for (unsigned i = 0; i < 300; i++) {
-            struct vq *q = r.dev.queues[i % 3];
-            struct vq_seg seg = {.addr = r.model.queues[0].desc, .len = 8};
-
-            assert_int_equal(vq_add(q, &seg, 1, 0, &r), 0);
-            assert_true(vq_kick(q));
-            assert_int_equal(vq_pop(q, &token, &written), 0);
-        }
-        assert_int_equal(virtio_reset(&r.dev), 0);
-        r.ops->notify(r.ops->ctx, 0); /* forgotten by the reset */
-        virtio_queues_free(&r.dev);
-    }
-    assert_int_equal(r.model.queues[0].kicks, 300);
     finish(&r);
 }
 
@@ -157,21 +131,6 @@ static void configuration_moves_with_msix(void **state)
         assert_int_equal(virtio_reset(&r.dev), 0);
         virtio_queues_free(&r.dev);
     }
-    finish(&r);
-}
-
-/* Without MSI-X the vector registers are configuration: not touched. */
-static void vectors_without_msix_are_refused(void **state)
-{
-    struct virtio_rig r;
-
-    (void)state;
-    begin(&r);
-    assert_int_equal(rig_open(&r), 0);
-    virtio_use_vectors(&r.dev, (struct virtio_vectors){.is_msix = true});
-    assert_int_equal(rig_negotiate(&r, WANTED, 3, &plain), -ENOSPC);
-    assert_int_equal(r.ops->queue_vector(r.ops->ctx, 0, 0), VIRTIO_NO_VECTOR);
-    assert_int_equal(virtio_model_config(&r.model, 0), 0);
     finish(&r);
 }
 
@@ -292,57 +251,20 @@ static void a_size_that_changes_between_two_reads(void **state)
     finish(&r);
 }
 
-/* The page number has 32 bits. */
-static void a_ring_that_the_device_cannot_reach(void **state)
-{
-    struct virtio_rig r;
-    struct vq *q;
-
-    (void)state;
-    begin(&r);
-    assert_int_equal(rig_open(&r), 0);
-    assert_int_equal(rig_negotiate(&r, WANTED, 0, &plain), 0);
-    r.hal.next_addr = BIT64(44);
-    assert_int_equal(virtio_queue_create(&r.dev, 0, &plain, &q), -EPROTO);
-    assert_int_equal(r.legacy.errors.queue_address, 1);
-    assert_false(r.model.queues[0].enabled);
-    finish(&r);
-}
-
-static void resets_may_be_slow_or_never_end(void **state)
-{
-    struct virtio_rig r;
-
-    (void)state;
-    begin(&r);
-    assert_int_equal(rig_open(&r), 0);
-    go_live(&r);
-    r.model.lies.reset_polls = 5;
-    assert_int_equal(virtio_reset(&r.dev), 0);
-    virtio_queues_free(&r.dev);
-    r.model.lies.reset_hangs = true;
-    assert_int_equal(virtio_reset(&r.dev), -ETIMEDOUT);
-    finish(&r);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_legacy_device_goes_live),
         cmocka_unit_test(a_transitional_device_has_both_interfaces),
-        cmocka_unit_test(buffers_go_round),
         cmocka_unit_test(rings_have_the_size_of_the_device),
         cmocka_unit_test(causes_are_read_once),
         cmocka_unit_test(configuration_moves_with_msix),
-        cmocka_unit_test(vectors_without_msix_are_refused),
         cmocka_unit_test(vectors_may_be_refused),
         cmocka_unit_test(bent_functions_are_refused),
         cmocka_unit_test(the_window_may_fail),
         cmocka_unit_test(a_queue_with_an_address_is_left_alone),
         cmocka_unit_test(a_queue_that_takes_no_address),
         cmocka_unit_test(a_size_that_changes_between_two_reads),
-        cmocka_unit_test(a_ring_that_the_device_cannot_reach),
-        cmocka_unit_test(resets_may_be_slow_or_never_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

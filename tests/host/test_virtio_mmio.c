@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The MMIO transport, both versions (R-T-20..22), on a model that obeys and on one that lies. */
+/* The MMIO transport, both versions (R-T-20..22), on a model that obeys and on one that lies.
+ * test_transports.c has what all transports do alike. */
 #include "drivers/virtio/queue/vq_format.h"
 #include "tests/host/virtio_life.h"
 
@@ -48,34 +49,6 @@ static void features_are_what_the_version_has(void **state)
     assert_int_equal(r.model.status, 7); /* the device saw no FEATURES_OK, R-T-04 */
     assert_int_equal(virtio_poll_status(&r.dev), 0);
     finish(&r);
-}
-
-static void buffers_go_round(void **state)
-{
-    struct virtio_rig r;
-    uint32_t written;
-    void *token;
-
-    (void)state;
-    for (enum rig_kind kind = RIG_MMIO; kind <= RIG_MMIO_LEGACY; kind++) {
-        begin(&r, kind);
-        for (unsigned life = 0; life < 3; life++) {
-            go_live(&r);
-            for (unsigned i = 0; i < 300; i++) {
-                struct vq *q = r.dev.queues[i % 3];
-                struct vq_seg seg = {.addr = r.model.queues[0].desc, .len = 8};
-
-                assert_int_equal(vq_add(q, &seg, 1, 0, &r), 0);
-                assert_true(vq_kick(q));
-                assert_int_equal(vq_pop(q, &token, &written), 0);
-            }
-            assert_int_equal(virtio_reset(&r.dev), 0);
-            r.ops->notify(r.ops->ctx, 0); /* forgotten by the reset */
-            virtio_queues_free(&r.dev);
-        }
-        assert_int_equal(r.model.queues[0].kicks, 300);
-        finish(&r);
-    }
 }
 
 static void a_legacy_ring_is_one_block(void **state)
@@ -135,20 +108,6 @@ static void configuration_is_read_in_words(void **state)
         assert_int_equal(r.ops->config_read(r.ops->ctx, 0x100, 4), UINT32_MAX);
         assert_int_equal(r.ops->config_read(r.ops->ctx, 0xFF, 2), 0xFFFF);
         r.ops->config_write(r.ops->ctx, UINT32_MAX, 4, 1);
-        finish(&r);
-    }
-}
-
-static void there_are_no_vectors(void **state)
-{
-    struct virtio_rig r;
-
-    (void)state;
-    for (enum rig_kind kind = RIG_MMIO; kind <= RIG_MMIO_LEGACY; kind++) {
-        begin(&r, kind);
-        virtio_use_vectors(&r.dev, (struct virtio_vectors){.is_msix = true});
-        assert_int_equal(rig_negotiate(&r, WANTED, 3, &plain), -ENOSPC);
-        assert_int_equal(r.ops->queue_vector(r.ops->ctx, 0, 1), VIRTIO_NO_VECTOR);
         finish(&r);
     }
 }
@@ -273,60 +232,6 @@ static void absurd_sizes_are_refused(void **state)
     }
 }
 
-/* Legacy: the page number has 32 bits. */
-static void a_ring_that_the_device_cannot_reach(void **state)
-{
-    struct virtio_rig r;
-    struct vq *q;
-
-    (void)state;
-    begin(&r, RIG_MMIO_LEGACY);
-    assert_int_equal(rig_negotiate(&r, WANTED, 0, &plain), 0);
-    r.hal.next_addr = BIT64(44);
-    assert_int_equal(virtio_queue_create(&r.dev, 0, &plain, &q), -EPROTO);
-    assert_int_equal(r.mmio_transport.errors.queue_address, 1);
-    assert_false(r.model.queues[0].enabled);
-    finish(&r);
-}
-
-static void resets_may_be_slow_or_never_end(void **state)
-{
-    struct virtio_rig r;
-
-    (void)state;
-    for (enum rig_kind kind = RIG_MMIO; kind <= RIG_MMIO_LEGACY; kind++) {
-        begin(&r, kind);
-        go_live(&r);
-        r.model.lies.reset_polls = 5;
-        assert_int_equal(virtio_reset(&r.dev), 0);
-        virtio_queues_free(&r.dev);
-        r.model.lies.reset_hangs = true;
-        assert_int_equal(virtio_reset(&r.dev), -ETIMEDOUT);
-        finish(&r);
-    }
-}
-
-static void a_device_that_resets_itself_is_noticed(void **state)
-{
-    struct virtio_rig r;
-
-    (void)state;
-    for (enum rig_kind kind = RIG_MMIO; kind <= RIG_MMIO_LEGACY; kind++) {
-        begin(&r, kind);
-        go_live(&r);
-        virtio_model_status_write(&r.model, 0);
-        assert_int_equal(virtio_poll_status(&r.dev), -EPROTO);
-        assert_int_equal(r.dev.errors.status_lost, 1);
-        assert_int_equal(virtio_reset(&r.dev), 0);
-        virtio_queues_free(&r.dev);
-        go_live(&r);
-        virtio_model_need_reset(&r.model);
-        assert_int_equal(virtio_poll_status(&r.dev), -EPROTO);
-        assert_int_equal(r.dev.errors.needs_reset, 1);
-        finish(&r);
-    }
-}
-
 /* R-T-09: without a generation the words are read twice. */
 static void a_configuration_that_never_rests(void **state)
 {
@@ -347,20 +252,15 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_versions_open),
         cmocka_unit_test(features_are_what_the_version_has),
-        cmocka_unit_test(buffers_go_round),
         cmocka_unit_test(a_legacy_ring_is_one_block),
         cmocka_unit_test(causes_are_acknowledged),
         cmocka_unit_test(configuration_is_read_in_words),
-        cmocka_unit_test(there_are_no_vectors),
         cmocka_unit_test(a_smaller_ring_is_taken),
         cmocka_unit_test(other_windows_are_refused),
         cmocka_unit_test(a_window_must_be_large_enough_and_mappable),
         cmocka_unit_test(a_queue_that_is_on_already_is_left_alone),
         cmocka_unit_test(a_queue_that_stays_off),
         cmocka_unit_test(absurd_sizes_are_refused),
-        cmocka_unit_test(a_ring_that_the_device_cannot_reach),
-        cmocka_unit_test(resets_may_be_slow_or_never_end),
-        cmocka_unit_test(a_device_that_resets_itself_is_noticed),
         cmocka_unit_test(a_configuration_that_never_rests),
     };
 
