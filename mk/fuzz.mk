@@ -44,11 +44,11 @@ FUZZ_RUNS := $(patsubst %,fuzz-run-%,$(FUZZ_NAMES))
 FUZZ_EACH = $(shell expr $(FUZZ_TIME) / \( \( $(words $(FUZZ_NAMES)) + 1 \) / 2 \))
 
 fuzz: $(patsubst %,$(FUZZ_OUT)/fuzz_%,$(FUZZ_NAMES)) ## Search with libFuzzer for FUZZ_TIME seconds, all entries together
-	$(Q)+$(MAKE) --no-print-directory -j2 -Otarget $(FUZZ_RUNS)
+	$(Q)+MAKEFLAGS='$(filter-out -j% --jobserver%,$(MAKEFLAGS))' $(MAKE) --no-print-directory -j2 $(FUZZ_RUNS)
 
 $(FUZZ_RUNS): fuzz-run-%: $(FUZZ_OUT)/fuzz_%
 	@mkdir -p $(FUZZ_OUT)/corpus/$*; log=$(FUZZ_OUT)/$*.log; \
-	$< -max_total_time=$(FUZZ_EACH) -timeout=10 -max_len=4096 -print_final_stats=1 -artifact_prefix=$(FUZZ_OUT)/$*- \
+	$< -max_total_time=$(FUZZ_EACH) -timeout=25 -max_len=4096 -print_final_stats=1 -artifact_prefix=$(FUZZ_OUT)/$*- \
 	  $(FUZZ_OUT)/corpus/$* tests/fuzz/corpus/$* > $$log 2>&1 || { tail -40 $$log; echo "FAILED: fuzz_$*"; exit 1; }; \
 	awk '/INITED/ { was = $$4 } / cov: / { now = $$4 } /number_of_executed/ { runs = $$2 } \
 	  END { printf "  PASS    fuzz_$*: %d executions, %d edges, %d of them new\n", runs, now, now - was }' $$log
