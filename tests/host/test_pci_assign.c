@@ -293,7 +293,8 @@ static uint64_t next_random(uint64_t *seed)
 static void no_two_bars_overlap(void **state)
 {
     const char *given = getenv("TEST_SEED");
-    uint64_t start = (given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL)) | 1, seed = start;
+    uint64_t start = (given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL)) | 1,
+             seed = start;
 
     (void)state;
     print_message("TEST_SEED=%llu\n", (unsigned long long)start);
