@@ -137,6 +137,7 @@ static int attach_driver(struct virtio_port *port)
         .inflight = (unsigned)config_u64("balloon.inflight"),
         .report_delay_ns = config_u64("report.delay"),
         .report_batch = (unsigned)config_u64("report.batch"),
+        .report_order = (unsigned)config_u64("report.order"),
         .reset_limit = (unsigned)config_u64("virtio.reset_limit"),
         .vectors = port->vectors,
     };

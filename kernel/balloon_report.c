@@ -294,8 +294,10 @@ void balloon_report_stats(const struct virtio_balloon *vb, const struct virtio_p
         ull(now.wish_pages), ull(now.target_pages), ull(now.size_pages),
         ull(now.in_flight_pages), ull(now.actual_writes), ull(now.round_trip_ns),
         ull(now.stats_answers), ull(now.set_bytes), ull(now.quarantined_frames));
-    event_emit("balloon=virtio event=stats freed_reports=%llu freed=%llu",
-               ull(now.freed_reports), ull(now.freed_frames));
+    event_emit("balloon=virtio event=stats freed_reports=%llu freed=%llu refaults=%llu "
+               "report_delay_ns=%llu",
+               ull(now.freed_reports), ull(now.freed_frames), ull(now.refaults),
+               ull(now.report_delay_ns));
     event_emit("balloon=virtio event=stats hinted=%llu hint_rounds=%llu hint_bytes=%llu "
                "hint_recalled=%llu",
                ull(now.hinted_frames), ull(now.hint_rounds), ull(now.hint_bytes),

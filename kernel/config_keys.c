@@ -81,6 +81,14 @@ const struct config_key config_keys[CONFIG_KEY_COUNT] = {
         .meaning = "how long memory lies free before the host gets it; off: never",
     },
     {
+        .name = "report.order",
+        .type = CONFIG_TYPE_SIZE,
+        .built_in = "9",
+        .max = 9,
+        .meaning =
+            "the smallest range that is reported, 2^order pages; 9: whole blocks of 2 MiB",
+    },
+    {
         .name = "report.batch",
         .type = CONFIG_TYPE_SIZE,
         .built_in = "32",

@@ -16,6 +16,7 @@ static struct {
     struct pmm *pmm;
     struct heap *heap;
     uint64_t oom_events, past_faults;
+    uint64_t cold_frames; /* of the allocator's, those that went to the balloon */
     int64_t accounted_frames;
 } state;
 
@@ -61,6 +62,8 @@ static int run_take(void *ctx, unsigned order, struct run_want want, pfn_t *out,
         return err;
     *out = run.pfn;
     *run_state = run.state;
+    if (run.state == RUN_UNTOUCHED)
+        state.cold_frames += UINT64_C(1) << order;
     return 0;
 }
 
@@ -97,8 +100,33 @@ static uint64_t blocks_take_back(void *ctx, pfn_t first, uint64_t mask)
 
 static void idle_blocks(void *ctx, struct idle_blocks *out)
 {
+    struct pmm_stats pmm;
+
     (void)ctx;
     pmm_idle_blocks(state.pmm, out);
+    pmm_stats(state.pmm, &pmm);
+    out->cold_frames = pmm.cold_frames - state.cold_frames;
+}
+
+static int piece_take(void *ctx, unsigned order, uint64_t max, pfn_t *first,
+                      uint64_t *frames)
+{
+    struct pmm_piece piece;
+
+    (void)ctx;
+    max = min_u64(max, reclaim_spare_for_balloon(app_memory()));
+    int err = pmm_take_piece(state.pmm, order, max, &piece);
+    if (err)
+        return err;
+    *first = piece.first;
+    *frames = piece.frames;
+    return 0;
+}
+
+static void piece_give(void *ctx, pfn_t first, uint64_t frames, enum run_state run_state)
+{
+    (void)ctx;
+    pmm_give_piece(state.pmm, (struct pmm_piece){first, frames}, run_state);
 }
 
 static void account(void *ctx, int64_t delta_frames)
@@ -229,6 +257,8 @@ void hal_client_init(struct hal_client *client, const char *name, void (*run)(vo
         .blocks_give = blocks_give,
         .blocks_take_back = blocks_take_back,
         .idle_blocks = idle_blocks,
+        .piece_take = piece_take,
+        .piece_give = piece_give,
         .account = account,
         .dma_alloc = dma_alloc,
         .dma_free = dma_free,

@@ -227,6 +227,8 @@ void memory_start(void)
                     (unsigned long long)pmm_metadata_bytes(&memory.ram));
     if (config_is("balloon.poison", "zero"))
         pmm_zero_freed(memory.pmm);
+    if (config_u64("report.order") < BLOCK_ORDER)
+        pmm_watch_pieces(memory.pmm);
     heap_init(&memory.heap, memory.pmm);
     paging_use(tables);
     log_info(

@@ -137,6 +137,8 @@ int pmm_take(struct pmm *pmm, struct pmm_want want, struct pmm_run *out)
         *(err ? &stats->frame_failures : &stats->frame_allocs) += 1;
     else
         *(err ? &stats->block_failures : &stats->block_allocs) += 1;
+    if (!err && out->state == RUN_UNTOUCHED)
+        stats->cold_frames += BIT64(want.order);
     return err;
 }
 
@@ -187,6 +189,7 @@ void pmm_idle_blocks(struct pmm *pmm, struct idle_blocks *out)
     *out = (struct idle_blocks){.now = pmm->stats.free_blocks_touched,
                                 .least = pmm->least_touched};
     pmm->least_touched = out->now;
+    pmm_idle_pieces(pmm, out);
 }
 
 void pmm_set_lender(struct pmm *pmm, const struct pmm_lender *lender)

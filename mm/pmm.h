@@ -61,6 +61,13 @@ struct pmm_stats {
     uint64_t blocks_split, blocks_rejoined;
     uint64_t class_mixes; /* frames that had to share a block with the other class */
     uint64_t maps_free;   /* frame maps left in the pool */
+    uint64_t cold_frames; /* given out by pmm_take() as untouched */
+};
+
+/* Neighbouring frames of one block in pieces. */
+struct pmm_piece {
+    pfn_t first;
+    uint64_t frames;
 };
 
 struct pmm;
@@ -111,8 +118,24 @@ int pmm_refill(struct pmm *pmm);
 
 void pmm_stats(const struct pmm *pmm, struct pmm_stats *out);
 
-/* Whole free touched blocks, now and at the least since the last call; lent ones are not among them. */
+/* Whole free touched blocks, now and at the least since the last call; lent ones are not among them. Blocks
+ * in pieces with something to take, now and since the last call, where pmm_watch_pieces() was called. */
 void pmm_idle_blocks(struct pmm *pmm, struct idle_blocks *out);
+
+/* For who gives less than whole blocks to the host: blocks in pieces remember from now on that touched memory
+ * was freed in them. */
+void pmm_watch_pieces(struct pmm *pmm);
+
+/*
+ * Take a free run out of a block in pieces, for a moment: it starts at a multiple of 2^order frames (order
+ * below that of a block), and is a multiple of that long, at most `max`. Blocks serve in which touched memory
+ * was free at the last two calls of pmm_idle_blocks(), each once, run by run, and then not before
+ * more is freed in them. 0 and *out; -ENOMEM: there is no more.
+ */
+int pmm_take_piece(struct pmm *pmm, unsigned order, uint64_t max, struct pmm_piece *out);
+
+/* It comes back, RUN_UNTOUCHED when the host has no backing for it now. */
+void pmm_give_piece(struct pmm *pmm, struct pmm_piece piece, enum run_state state);
 
 /*
  * Whole blocks that somebody took and keeps only as long as nobody needs them (those hinted to the host)

@@ -152,6 +152,8 @@ void pmm_block_split(struct pmm *pmm, uint32_t index, unsigned class)
         pmm_map_clear(pmm_map_of(block), 0, BLOCK_FRAMES);
     else
         pmm_map_set(pmm_map_of(block), 0, BLOCK_FRAMES);
+    if (block->use == BLOCK_FREE && block->state == RUN_TOUCHED)
+        pmm_mark(pmm, block);
     block->use = BLOCK_PIECES;
     block->class = class & 3;
     pmm_edit_end(pmm, index, from);

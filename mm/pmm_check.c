@@ -8,6 +8,7 @@
 struct tally {
     uint64_t free_frames, partial[2], whole[2], pieces;
     uint64_t listed; /* blocks that must stand on a list */
+    uint64_t marked[3];
 };
 
 static void check_block(const struct pmm *pmm, uint32_t index, struct tally *sum)
@@ -17,6 +18,8 @@ static void check_block(const struct pmm *pmm, uint32_t index, struct tally *sum
     assert(block->usable > 0 && block->usable <= BLOCK_FRAMES);
     sum->free_frames += block->free;
     sum->listed += pmm_block_list(block) != PMM_LIST_NONE;
+    sum->marked[block->mark]++;
+    assert(!block->mark || (block->use == BLOCK_PIECES && block->free > 0));
     if (block->use == BLOCK_PIECES) {
         bool is_ragged = block->usable < BLOCK_FRAMES;
 
@@ -103,6 +106,7 @@ void pmm_check(const struct pmm *pmm)
     assert(stats->free_blocks_untouched == sum.whole[RUN_UNTOUCHED]);
     assert(stats->partial_blocks[PMM_FIXED] == sum.partial[PMM_FIXED]);
     assert(stats->partial_blocks[PMM_MOVABLE] == sum.partial[PMM_MOVABLE]);
+    assert(pmm->marked[1] == sum.marked[1] && pmm->marked[2] == sum.marked[2]);
     assert(pmm->maps_free == check_pool(pmm));
     assert(stats->metadata_bytes >= sum.pieces * PMM_MAP_BYTES);
 }

@@ -61,10 +61,19 @@ unsigned pmm_map_count_free(const struct pmm_map *map)
     return sum;
 }
 
-static bool is_run_free(const struct pmm_map *map, unsigned first, unsigned count)
+bool pmm_map_is_free(const struct pmm_map *map, unsigned first, unsigned count)
 {
     for (unsigned i = first / 64; i <= (first + count - 1) / 64; i++) {
         if (map->words[i] & word_mask(i, first, count))
+            return false;
+    }
+    return true;
+}
+
+static bool is_taken(const struct pmm_map *map, unsigned first, unsigned count)
+{
+    for (unsigned i = first / 64; i <= (first + count - 1) / 64; i++) {
+        if (~map->words[i] & word_mask(i, first, count))
             return false;
     }
     return true;
@@ -74,7 +83,7 @@ static bool is_run_free(const struct pmm_map *map, unsigned first, unsigned coun
 unsigned pmm_map_find_run(const struct pmm_map *map, unsigned count, unsigned align)
 {
     for (unsigned first = 0; first + count <= BLOCK_FRAMES; first += align) {
-        if (is_run_free(map, first, count))
+        if (pmm_map_is_free(map, first, count))
             return first;
     }
     return BLOCK_FRAMES;
@@ -138,9 +147,10 @@ void pmm_frames_take(struct pmm *pmm, uint32_t index, unsigned first, unsigned c
     unsigned from = pmm_edit_begin(pmm, index);
     block->free = (block->free - count) & 1023;
     join_class(pmm, block, class);
-    if (block->free == 0)
-        block->state =
-            RUN_UNTOUCHED; /* holds no free frame: nothing touched among them */
+    if (block->free == 0) { /* nothing touched among its free frames */
+        block->state = RUN_UNTOUCHED;
+        pmm_unmark(pmm, block);
+    }
     pmm_edit_end(pmm, index, from);
 }
 
@@ -152,6 +162,7 @@ static void all_free(struct pmm *pmm, struct pmm_block *block)
         return;
     }
     pmm_map_give(pmm, (paddr_t)block->map << PMM_MAP_SHIFT);
+    pmm_unmark(pmm, block);
     block->use = BLOCK_FREE;
     pmm->stats.blocks_rejoined++;
 }
@@ -167,6 +178,27 @@ static void donate(struct pmm *pmm, uint32_t index, pfn_t pfn)
     pmm_edit_end(pmm, index, from);
 }
 
+/* They come back to a block in pieces. */
+void pmm_frames_give(struct pmm *pmm, uint32_t index, unsigned first, unsigned count,
+                     enum run_state state)
+{
+    struct pmm_block *block = &pmm->blocks[index];
+
+    assert(block->use == BLOCK_PIECES && block->free + count <= block->usable &&
+           is_taken(pmm_map_of(block), first, count));
+    pmm_map_clear(pmm_map_of(block), first, count);
+
+    unsigned from = pmm_edit_begin(pmm, index);
+    block->free = (block->free + count) & 1023;
+    if (state == RUN_TOUCHED) {
+        block->state = RUN_TOUCHED;
+        pmm_mark(pmm, block);
+    }
+    if (block->free == block->usable)
+        all_free(pmm, block);
+    pmm_edit_end(pmm, index, from);
+}
+
 /*
  * Free one frame. A block that was taken whole and comes back in parts needs a map; when the pool has
  * none, the frame itself becomes pool memory, so that giving cannot fail.
@@ -175,7 +207,6 @@ void pmm_frame_give(struct pmm *pmm, pfn_t pfn, enum run_state state)
 {
     uint32_t index = pmm_block_of(pmm, pfn);
     struct pmm_block *block = &pmm->blocks[index];
-    unsigned frame = (unsigned)(pfn.n % BLOCK_FRAMES);
 
     assert(block->use != BLOCK_FREE);
     if (block->use == BLOCK_TAKEN && pmm->maps_free == 0) {
@@ -185,15 +216,5 @@ void pmm_frame_give(struct pmm *pmm, pfn_t pfn, enum run_state state)
     if (block->use == BLOCK_TAKEN)
         pmm_block_split(pmm, index, block->class);
 
-    struct pmm_map *map = pmm_map_of(block);
-    assert(pmm_map_get(map, frame) && block->free < block->usable);
-    map->words[frame / 64] &= ~BIT64(frame % 64);
-
-    unsigned from = pmm_edit_begin(pmm, index);
-    block->free = (block->free + 1) & 1023;
-    if (state == RUN_TOUCHED)
-        block->state = RUN_TOUCHED;
-    if (block->free == block->usable)
-        all_free(pmm, block);
-    pmm_edit_end(pmm, index, from);
+    pmm_frames_give(pmm, index, (unsigned)(pfn.n % BLOCK_FRAMES), 1, state);
 }

@@ -9,6 +9,7 @@
  *   pmm_frame.c  the 512-bit map of a block in pieces
  *   pmm_pool.c   where these maps live
  *   pmm_run.c    contiguous runs
+ *   pmm_piece.c  free runs in blocks in pieces, for reports of less than a block
  *   pmm_victim.c blocks set aside to be emptied
  *   pmm_check.c  proves that all of it agrees
  */
@@ -58,6 +59,7 @@ struct pmm_block {
     uint64_t free   : 10; /* free frames: 0..512 */
     uint64_t class  : 2;  /* enum pmm_class or PMM_CLASS_NONE */
     uint64_t state  : 1;  /* enum run_state */
+    uint64_t mark   : 2;  /* BLOCK_PIECES with free frames only, see struct pmm */
 };
 _Static_assert(sizeof(struct pmm_block) == 16, "8 KiB of descriptors per GiB");
 
@@ -118,6 +120,13 @@ struct pmm {
 
     struct pmm_stats stats; /* `free` and its parts are kept current here as well */
     uint64_t least_touched; /* of free_blocks_touched since it was last asked for */
+
+    /* Blocks in pieces in which touched memory was freed since their runs were last taken: those with the
+     * present mark are too young to be taken, those with the other one (1 and 2 take turns) are due. */
+    unsigned mark;       /* 0: nobody asks for pieces, no block is marked */
+    uint64_t marked[3];  /* blocks, by mark; [0] means nothing */
+    uint32_t walk_block; /* pmm_take_piece(): where the next run is looked for */
+    unsigned walk_frame; /* not 0: in the middle of that block */
 };
 
 /* Set bits. A loop: the compiler's builtin needs a library function on plain x86-64. */
@@ -128,6 +137,21 @@ static inline unsigned pmm_count_bits(uint64_t word)
     for (; word != 0; word &= word - 1)
         sum++;
     return sum;
+}
+
+/* Touched memory was freed in this block in pieces / it has none any more, or is whole. */
+static inline void pmm_mark(struct pmm *pmm, struct pmm_block *block)
+{
+    if (block->mark == 0) {
+        block->mark = pmm->mark & 3;
+        pmm->marked[pmm->mark]++;
+    }
+}
+
+static inline void pmm_unmark(struct pmm *pmm, struct pmm_block *block)
+{
+    pmm->marked[block->mark]--;
+    block->mark = 0;
 }
 
 /* pmm.c */
@@ -165,11 +189,17 @@ void pmm_map_clear(struct pmm_map *map, unsigned first, unsigned count);
 unsigned pmm_map_first_free(const struct pmm_map *map); /* BLOCK_FRAMES when full */
 unsigned pmm_map_find_run(const struct pmm_map *map, unsigned count, unsigned align);
 unsigned pmm_map_count_free(const struct pmm_map *map);
+bool pmm_map_is_free(const struct pmm_map *map, unsigned first, unsigned count);
 uint32_t pmm_partial_find(const struct pmm *pmm, unsigned class, bool touched_only,
                           uint64_t limit);
 void pmm_frames_take(struct pmm *pmm, uint32_t index, unsigned first, unsigned count,
                      unsigned class);
+void pmm_frames_give(struct pmm *pmm, uint32_t index, unsigned first, unsigned count,
+                     enum run_state state);
 void pmm_frame_give(struct pmm *pmm, pfn_t pfn, enum run_state state);
+
+/* pmm_piece.c */
+void pmm_idle_pieces(struct pmm *pmm, struct idle_blocks *out);
 
 /* pmm_pool.c */
 void pmm_chunk_add(struct pmm *pmm, paddr_t addr, uint64_t slots, bool is_carved);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * frag: fragment memory, then ask for blocks. Fills most of it with single pages, releases every other one
+ * frag: fragment memory, then ask for blocks. Fills most of it with single pages, releases every other one (or run of them)
  * at random, so that hardly a whole block is left, then has the kernel compact and takes all whole blocks
  * it can get. What was kept must be intact after all that moving.
  *
@@ -8,6 +8,7 @@
  */
 #include <guest.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "blocks.h"
 #include "pages.h"
@@ -15,7 +16,7 @@
 #include "workload/report.h"
 
 static struct {
-    uint64_t percent, seed;
+    uint64_t percent, run, hold_ns, seed;
 } options;
 
 static struct frag_pages pages;
@@ -28,6 +29,10 @@ static int parse(int argc, char **argv)
     const struct option table[] = {
         OPTION_NUMBER("percent", &options.percent, "90",
                       "of the available memory to fill", .min = 1, .max = 100),
+        OPTION_NUMBER("run", &options.run, "1", "pages that are released together",
+                      .min = 1, .max = GUEST_BLOCK_BYTES / GUEST_PAGE_BYTES),
+        OPTION_TIME("hold", &options.hold_ns, "0s",
+                    "how long what was released lies free before compaction"),
         OPTION_NUMBER("seed", &options.seed, "1", "the same seed, the same run"),
     };
     const struct options all = {"frag", "fragments memory, then asks for blocks", table,
@@ -100,6 +105,14 @@ static bool set_up(void)
     return false;
 }
 
+static void hold(void)
+{
+    const struct timespec rest = {.tv_sec = (time_t)(options.hold_ns / 1000000000),
+                                  .tv_nsec = (long)(options.hold_ns % 1000000000)};
+
+    nanosleep(&rest, NULL);
+}
+
 static bool fragment(void)
 {
     struct guest_memory filled;
@@ -109,7 +122,8 @@ static bool fragment(void)
     if (frag_fill(&pages) < pages.room)
         report_refused(&refusals, FRAG_REGION_PAGES * GUEST_PAGE_BYTES);
     tell("filled", pages.count, &filled);
-    tell("released", frag_release_half(&pages, &rng), &before);
+    tell("released", frag_release_half(&pages, options.run, &rng), &before);
+    hold();
     return verify();
 }
 

@@ -55,19 +55,25 @@ size_t frag_fill(struct frag_pages *pages)
     return pages->count;
 }
 
-size_t frag_release_half(struct frag_pages *pages, struct rng *rng)
+static void release(struct frag_pages *pages, size_t page)
 {
-    size_t wanted = pages->count / 2;
+    pages->is_kept[page] = false;
+    guest_release(page_at(pages, page), GUEST_PAGE_BYTES);
+}
 
-    for (size_t page = 0, left = wanted; page < pages->count; page++) {
-        /* `left` of the pages from here on must go. */
-        if (rng_below(rng, pages->count - page) >= left)
+size_t frag_release_half(struct frag_pages *pages, size_t run, struct rng *rng)
+{
+    size_t runs = pages->count / run, wanted = runs / 2;
+
+    for (size_t i = 0, left = wanted; i < runs; i++) {
+        /* `left` of the runs from here on must go. */
+        if (rng_below(rng, runs - i) >= left)
             continue;
-        pages->is_kept[page] = false;
-        guest_release(page_at(pages, page), GUEST_PAGE_BYTES);
+        for (size_t page = i * run; page < (i + 1) * run; page++)
+            release(pages, page);
         left--;
     }
-    return wanted;
+    return wanted * run;
 }
 
 size_t frag_verify(const struct frag_pages *pages)

@@ -26,8 +26,9 @@ int frag_init(struct frag_pages *pages, size_t room, uint64_t seed);
 /* Map pages until there are `room`, and fill them. Returns how many there are: fewer if refused. */
 size_t frag_fill(struct frag_pages *pages);
 
-/* Release exactly half of the pages, each half as likely as any other. Returns how many. */
-size_t frag_release_half(struct frag_pages *pages, struct rng *rng);
+/* Release exactly half of the runs of `run` pages, each as likely as any other; a shorter one at the end
+ * stays. Returns how many pages. */
+size_t frag_release_half(struct frag_pages *pages, size_t run, struct rng *rng);
 
 /* Returns the first kept page with wrong contents, or `count`. */
 size_t frag_verify(const struct frag_pages *pages);

@@ -35,7 +35,7 @@
 #include "drivers/balloon/page_set.h"
 
 #define BALLOON_PIECES  256u /* frames in pieces per batch, R-V-18, R-V-29 */
-#define BALLOON_REPORTS 32u  /* blocks per report, R-V-63 */
+#define BALLOON_REPORTS 32u  /* ranges per report, R-V-63 */
 
 /* What one request is about, as runs, in the order they are told. Owned by the driver. */
 struct balloon_batch {
@@ -46,10 +46,10 @@ struct balloon_batch {
     struct page_run runs[BALLOON_PIECES];
 };
 
-/* Whole blocks that the host is told to drop; they stay ours. Owned by the driver. */
+/* What the host is told to drop; it stays ours. Whole blocks, where the core chooses. Owned by the driver. */
 struct balloon_report {
     uint32_t count; /* 0: the report is free */
-    pfn_t blocks[BALLOON_REPORTS];
+    struct page_run runs[BALLOON_REPORTS];
 };
 
 /* Counters of R-X-12 that do not depend on the device; frames or events since attach. */

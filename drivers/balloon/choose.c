@@ -175,7 +175,7 @@ uint32_t balloon_choose_report(struct balloon *b, struct balloon_report *report,
 
     assert(report->count == 0 && !balloon_owed(b));
     while (report->count < wanted && take(b, 0, &run, &state))
-        report->blocks[report->count++] = run.first;
+        report->runs[report->count++] = run;
     if (report->count)
         pacing_progress(&b->pacing);
     b->reporting += (uint64_t)report->count << BLOCK_ORDER;

@@ -63,7 +63,7 @@ void balloon_deflated(struct balloon *b, struct balloon_batch *batch)
 void balloon_reported(struct balloon *b, struct balloon_report *report)
 {
     for (uint32_t i = 0; i < report->count; i++)
-        page_set_move(&b->held, (struct page_blocks){report->blocks[i], 1}, PAGE_NONE,
+        page_set_move(&b->held, (struct page_blocks){report->runs[i].first, 1}, PAGE_NONE,
                       PAGE_ABSENT);
     b->reporting -= (uint64_t)report->count << BLOCK_ORDER;
     b->count.reported += (uint64_t)report->count << BLOCK_ORDER;
@@ -86,7 +86,7 @@ void balloon_drop_deflate(struct balloon *b, struct balloon_batch *batch)
 void balloon_drop_report(struct balloon *b, struct balloon_report *report)
 {
     for (uint32_t i = 0; i < report->count; i++)
-        balloon_give(b, (struct page_run){report->blocks[i], BLOCK_FRAMES}, RUN_TOUCHED);
+        balloon_give(b, report->runs[i], RUN_TOUCHED);
     b->reporting -= (uint64_t)report->count << BLOCK_ORDER;
     report->count = 0;
 }

@@ -64,6 +64,7 @@ static struct virtio_balloon *allocate(const struct balloon_hal *hal,
         (unsigned)max_u64(min_u64(opts->inflight, VIRTIO_BALLOON_INFLIGHT_MAX), 1);
     vb->opts.report_batch =
         (unsigned)max_u64(min_u64(opts->report_batch, BALLOON_REPORTS), 1);
+    vb->opts.report_order = (unsigned)min_u64(opts->report_order, BLOCK_ORDER);
     vb->opts.reset_limit =
         (unsigned)min_u64(opts->reset_limit, VIRTIO_BALLOON_RESETS_MAX);
     if (vb_requests_alloc(vb)) {

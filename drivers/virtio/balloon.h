@@ -90,6 +90,8 @@ struct virtio_balloon_opts {
     /* What lies free for so long is reported, R-V-59; 0: nothing is, but for the balloon. */
     uint64_t report_delay_ns;
     unsigned report_batch; /* ranges in a report: 1 to BALLOON_REPORTS */
+    unsigned
+        report_order; /* they are multiples of 2^order frames; BLOCK_ORDER (at most): whole blocks alone */
 };
 
 #define VIRTIO_BALLOON_WORKS 4
@@ -123,6 +125,8 @@ struct virtio_balloon_status {
     uint64_t wide_requests,
         reports; /* elements of several descriptors; of the reporting queue */
     uint64_t freed_reports, freed_frames; /* of these, reports of free memory */
+    uint64_t refaults; /* frames of it that the guest took back within a second or so */
+    uint64_t report_delay_ns; /* how long memory must lie free for now */
     uint64_t page_ns
         [VIRTIO_BALLOON_WORKS]; /* what a page costs the host: inflated touched, absent, deflated, reported */
     /* The last time that whole blocks were returned early, from the host's signal on. */

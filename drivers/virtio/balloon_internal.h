@@ -3,9 +3,9 @@
  * What the files of the virtio balloon share. balloon.c: attach, events, steps; balloon_reset.c: the end of
  * a device and its next start; balloon_negotiate.c: features, queue numbers, start; balloon_resize.c: from
  * the core's plan to requests; balloon_queue.c: requests in the rings; balloon_report.c: free page
- * reporting; balloon_report_queue.c: ranges the
- * host drops; balloon_stats.c: statistics; balloon_hint.c: free page hints; balloon_move.c: frames to
- * other places; balloon_oom.c: the synchronous path.
+ * reporting; balloon_report_pace.c: its pace; balloon_report_queue.c: ranges the host drops;
+ * balloon_stats.c: statistics; balloon_hint.c: free page hints; balloon_move.c: frames to other places;
+ * balloon_oom.c: the synchronous path.
  */
 #pragma once
 
@@ -119,13 +119,24 @@ struct vb_report {
     uint64_t sent_ns;
 };
 
+struct vb_pace {
+    uint64_t delay_ns;       /* that memory must lie free for now */
+    uint64_t quiet_since_ns; /* the end of the last period */
+    uint64_t debt_ns,
+        charged_ns; /* what reports have cost and time has not paid; as of when */
+    /* Reports of which it is not known yet whether they are regretted. */
+    uint64_t judge_at_ns;              /* 0: there are none */
+    uint64_t lent;                     /* frames in them */
+    uint64_t cold_before, cold_frames; /* idle_blocks(): before them, and last seen */
+};
+
 /* Free page reporting. */
 struct vb_free {
     uint64_t look_at_ns;  /* the end of the period; 0: nothing was freed */
     uint64_t due;         /* blocks that this period leaves to report */
+    bool has_pieces;      /* and blocks in pieces */
     uint64_t open_frames; /* in the open element; with a dead device for ever */
-    uint64_t debt_ns,
-        charged_ns; /* what reports have cost and time has not paid; as of when */
+    struct vb_pace pace;
 };
 
 /* A block in the hint queue: the device's until its buffer was used (R-V-56). */
@@ -317,8 +328,19 @@ void vb_free_note(struct virtio_balloon *vb);
 void vb_free_step(struct virtio_balloon *vb);
 bool vb_free_is_open(const struct virtio_balloon *vb);
 /* The element came back / never will. */
-void vb_free_reported(struct virtio_balloon *vb, struct balloon_report *ranges);
-void vb_free_drop(struct virtio_balloon *vb, struct balloon_report *ranges);
+void vb_free_reported(struct virtio_balloon *vb, struct balloon_report *report);
+void vb_free_drop(struct virtio_balloon *vb, struct balloon_report *report);
+
+/* balloon_report_pace.c */
+void vb_pace_start(struct virtio_balloon *vb);
+/* Reports took `cost_ns`; the time since the last ones pays for them. */
+void vb_pace_charge(struct virtio_balloon *vb, uint64_t cost_ns);
+/* So many frames are the allocator's again. */
+void vb_pace_reported(struct virtio_balloon *vb, uint64_t frames);
+/* What idle_blocks() says: judge the reports there were. */
+void vb_pace_look(struct virtio_balloon *vb, uint64_t cold_frames, uint64_t now_ns);
+/* Something was freed: how long to wait. */
+uint64_t vb_pace_period(struct virtio_balloon *vb, uint64_t now_ns);
 
 /* balloon_status.c: what is assumed of a host before it was measured; what a page costs the host by the newest measure, averaged. */
 void vb_costs_init(struct virtio_balloon *vb);

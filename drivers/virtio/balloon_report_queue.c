@@ -34,8 +34,8 @@ void vb_report_send(struct virtio_balloon *vb, enum vb_report_owner owner)
 
     assert(!report->wait.open && count > 0);
     for (unsigned i = 0; i < count; i++)
-        segs[i] = (struct vq_seg){.addr = pfn_to_paddr(report->ranges.blocks[i]),
-                                  .len = BLOCK_FRAMES << FRAME_SHIFT};
+        segs[i] = (struct vq_seg){.addr = pfn_to_paddr(report->ranges.runs[i].first),
+                                  .len = report->ranges.runs[i].frames << FRAME_SHIFT};
     vb_quiet(vb, &report->wait);
     report->owner = owner;
     if (vq_add(report->wait.vq, segs, 0, count, report)) {
@@ -64,8 +64,10 @@ void vb_report_reap(struct virtio_balloon *vb)
         return;
     }
     vb_wait_heard(vb, &report->wait, true);
-    vb_note_cost(vb, VB_WORK_REPORT, vb->now_ns - report->sent_ns,
-                 (uint64_t)report->ranges.count << BLOCK_ORDER);
+    /* Pieces cost more by the page and less by the range: their number follows that of blocks. */
+    if (report->ranges.runs[0].frames == BLOCK_FRAMES)
+        vb_note_cost(vb, VB_WORK_REPORT, vb->now_ns - report->sent_ns,
+                     (uint64_t)report->ranges.count << BLOCK_ORDER);
     switch (report->owner) {
     case VB_REPORT_INFLATE:
         balloon_reported(&vb->core, &report->ranges);

@@ -65,6 +65,7 @@ void virtio_balloon_get_status(const struct virtio_balloon *vb,
     out->is_wide = vb->is_wide;
     out->is_early = core->early_return;
     out->is_reporting = core->report_first;
+    out->report_delay_ns = vb->free.pace.delay_ns;
     for (unsigned i = 0; i < VB_WORKS; i++)
         out->page_ns[i] = vb->page_ns[i];
     out->held_frames = core->held.frames;

@@ -57,6 +57,11 @@ struct dma_mem {
 struct idle_blocks {
     uint64_t now;   /* free now */
     uint64_t least; /* the fewest that were free at any time since the last question */
+    /* Blocks that are free in part, with memory in them that may be lent (piece_take()): in all, and those
+     * that were among them at the last question. Each of these is told of until it was taken from. */
+    uint64_t pieces, pieces_due;
+    uint64_t
+        cold_frames; /* without backing, that others than the balloon took; since boot */
 };
 
 struct balloon_hal {
@@ -84,6 +89,15 @@ struct balloon_hal {
     /* How many blocks lie idle: the question of free page reporting, which leaves alone what comes and goes
      * faster than it asks (R-V-59). {0} where nobody counts them: then nothing is reported but for the balloon. */
     void (*idle_blocks)(void *ctx, struct idle_blocks *out);
+
+    /* Take a run of free frames, as long as possible but at most `max`, out of a block that is free in part
+     * and due by idle_blocks(): its start and its length are multiples of 2^order, order below that of a
+     * block. Returns 0 and *first and *frames, or -ENOMEM: none is left, or the guest would fall below its
+     * reserve. It is given back soon, RUN_UNTOUCHED once the host has dropped it. Both may be NULL where
+     * idle_blocks() tells of no pieces. */
+    int (*piece_take)(void *ctx, unsigned order, uint64_t max, pfn_t *first,
+                      uint64_t *frames);
+    void (*piece_give)(void *ctx, pfn_t first, uint64_t frames, enum run_state state);
 
     /* The balloon holds `delta` frames more (or, negative, fewer) that it counts as taken from the
      * OS's managed memory: R-V-44. Not called for frames that DEFLATE_ON_OOM can bring back. */

@@ -69,3 +69,23 @@ def test_an_app_that_frees_is_followed_while_it_runs(boot):
         first = guest.events(since, event="reported")[0]
         assert first.t < end.t
         wait_below(guest, 48 * MIB)
+
+
+# What is released lies in runs of so many pages, at random, and hardly a block of it is whole.
+@pytest.mark.parametrize("order, run, leaves", [(9, 64, False), (4, 64, True), (0, 1, True)])
+def test_a_fragmented_guest_gives_pieces(boot, order, run, leaves):
+    with boot(Q35, config=f"report.order={order}") as guest:
+        since = guest.guest.seen
+        guest.guest.send(f"run frag --percent=80 --run={run} --hold=2s")
+        begin = guest.guest.wait_for(lambda e: e.has(event="frag_released"), 60, since, "frag")
+        released = begin.number("count") * 4096
+        assert released > 64 * MIB and begin.number("whole_share") < 4000
+        if leaves:
+            wait_below(guest, Q35.memory - released * 9 // 10, 1.8)
+        else:
+            time.sleep(0.5)
+            assert guest.guest.ram_file.allocated() > released * 3 // 2
+        guest.mem()  # every frame is counted once
+        end = guest.guest.wait_for(lambda e: e.has(event="app_exit"), 60, since, "frag's end")
+        assert (end.get("by"), end.number("code")) == ("exit", 0)  # what it kept was intact
+        assert guest.events(since, event="frag_done")[0].number("ok") == 1

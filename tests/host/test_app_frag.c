@@ -58,7 +58,7 @@ static void exactly_half_is_released(void **state)
     assert_int_equal(frag_fill(&pages), PAGES);
     assert_int_equal(resident_bytes(), PAGES * FRAME_SIZE);
     assert_int_equal(frag_verify(&pages), PAGES);
-    assert_int_equal(frag_release_half(&pages, &rng), PAGES / 2);
+    assert_int_equal(frag_release_half(&pages, 1, &rng), PAGES / 2);
     assert_int_equal(resident_bytes(), (PAGES - PAGES / 2) * FRAME_SIZE);
     for (size_t page = 0; page < PAGES; page++) {
         kept += pages.is_kept[page];
@@ -75,7 +75,7 @@ static void damage_to_kept_pages_is_found(void **state)
 
     (void)state;
     frag_fill(&pages);
-    frag_release_half(&pages, &rng);
+    frag_release_half(&pages, 1, &rng);
     for (size_t page = FRAG_REGION_PAGES; found < 2; page++) {
         if (pages.is_kept[page])
             kept[found++] = page;
@@ -92,7 +92,7 @@ static void refused_half_way(void **state)
     (void)state;
     guest_host_resize(6 * MIB); /* one region fits, the second does not */
     assert_int_equal(frag_fill(&pages), FRAG_REGION_PAGES);
-    assert_int_equal(frag_release_half(&pages, &rng), FRAG_REGION_PAGES / 2);
+    assert_int_equal(frag_release_half(&pages, 1, &rng), FRAG_REGION_PAGES / 2);
     assert_int_equal(frag_verify(&pages), FRAG_REGION_PAGES);
     assert_int_equal(frag_blocks_take(&blocks), 2); /* 4 MiB are free */
     assert_int_equal(frag_blocks_verify(&blocks), 2);
@@ -113,7 +113,7 @@ static void nothing_at_all(void **state)
     (void)state;
     guest_host_resize(0);
     assert_int_equal(frag_fill(&pages), 0);
-    assert_int_equal(frag_release_half(&pages, &rng), 0);
+    assert_int_equal(frag_release_half(&pages, 1, &rng), 0);
     assert_int_equal(frag_verify(&pages), 0);
     assert_int_equal(frag_blocks_take(&blocks), 0);
     assert_int_equal(frag_blocks_verify(&blocks), 0);

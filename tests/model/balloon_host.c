@@ -103,15 +103,16 @@ static void do_report(struct balloon_host *host, const struct virtio_chain *chai
     for (unsigned n = 0; n < chain->n; n++) {
         uint64_t pfn = chain->segs[n].addr >> FRAME_SHIFT;
 
-        if (chain->segs[n].len != BLOCK_SIZE || chain->segs[n].addr % BLOCK_SIZE)
-            complain(host, "a reported range is a block");
-        for (unsigned i = 0; i < BLOCK_FRAMES; i++) {
+        uint64_t unit = FRAME_SIZE << host->report_order, len = chain->segs[n].len;
+        if (!len || len % unit || chain->segs[n].addr % unit || len > BLOCK_SIZE)
+            complain(host, "a reported range is a block, or a piece of one");
+        for (unsigned i = 0; i < len >> FRAME_SHIFT; i++) {
             if (!find_page(host, pfn + i, &at))
                 return;
             if (g->owner[at] != FRAME_DRIVER || g->host_has[at])
                 complain(host, "reported a frame that is in the balloon or in use");
         }
-        host->pages[HOST_REPORT] += BLOCK_FRAMES;
+        host->pages[HOST_REPORT] += len >> FRAME_SHIFT;
     }
     if (chain->n > host->longest_report)
         host->longest_report = chain->n;

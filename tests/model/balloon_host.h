@@ -49,6 +49,9 @@ struct guest_frames {
     uint64_t owed;       /* of these, how many there are now */
     uint64_t least_idle; /* touched blocks, since idle_blocks() was last called */
     unsigned idle_looks; /* how often it was */
+    uint64_t cold;       /* untouched frames that the guest took */
+    bool watches_pieces; /* blocks remember that something was freed in them */
+    enum { PIECES_NONE, PIECES_NEW, PIECES_DUE } pieces[GUEST_MAX_FRAMES / BLOCK_FRAMES];
     int64_t accounted;
     const unsigned *resets; /* of the device: a reset ends what the host has */
     unsigned resets_seen;
@@ -64,6 +67,8 @@ void guest_frames_init(struct guest_frames *g, struct hal_model *hal, uint64_t b
 /* The guest takes `count` free frames for itself, lowest first, and touches them / gives them back. */
 uint64_t guest_use(struct guest_frames *g, uint64_t count);
 void guest_unuse(struct guest_frames *g, uint64_t count);
+/* Of each `step` frames it gives back the first `run`. */
+void guest_unuse_runs(struct guest_frames *g, uint64_t run, uint64_t step);
 /* Has the device been reset since the last look? Then the host has nothing any more. */
 bool guest_notice_reset(struct guest_frames *g);
 /* Count again and compare with the running figures. */
@@ -100,7 +105,8 @@ struct balloon_host {
     uint64_t pages[HOST_KINDS];
     unsigned wide; /* requests of several descriptors */
     unsigned longest_report;
-    uint64_t descending; /* PFNs not above the one before, in one request */
+    unsigned report_order; /* the ranges it takes are of so many frames, aligned */
+    uint64_t descending;   /* PFNs not above the one before, in one request */
     const struct host_profile
         *profile;         /* tests/model/profiles.h; NULL: none in particular */
     bool has_stale_stats; /* what is in the first statistics buffer does not count */

@@ -44,6 +44,7 @@ void balloon_rig_init_on(struct balloon_rig *r, enum rig_kind kind, uint64_t fea
     r->host.guest = &r->guest;
     r->host.hal = &r->v.hal;
     r->host.request_ns = 300 * NS_PER_US;
+    r->host.report_order = BLOCK_ORDER;
     host_install(&r->host, &r->v.model);
     r->opts = (struct virtio_balloon_opts){.accept_oom = true,
                                            .hint = true,
@@ -51,6 +52,7 @@ void balloon_rig_init_on(struct balloon_rig *r, enum rig_kind kind, uint64_t fea
                                            .wide = VIRTIO_BALLOON_WIDE_OFF,
                                            .reset_limit = 3,
                                            .report_batch = 32,
+                                           .report_order = BLOCK_ORDER,
                                            .poll_interval_ns = 100 * NS_PER_MS};
     r->irq_works = true;
     if (features & BIT64(VIRTIO_BALLOON_F_FREE_PAGE_HINT))

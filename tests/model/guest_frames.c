@@ -168,13 +168,77 @@ static void note_idle(struct guest_frames *g)
         g->least_idle = count;
 }
 
+static void look_for_pieces(struct guest_frames *g, struct idle_blocks *out)
+{
+    for (unsigned i = 0; i < g->count / BLOCK_FRAMES; i++) {
+        out->pieces_due += g->pieces[i] == PIECES_DUE;
+        out->pieces += g->pieces[i] != PIECES_NONE;
+    }
+    for (unsigned i = 0; i < g->count / BLOCK_FRAMES && !out->pieces_due; i++)
+        if (g->pieces[i] == PIECES_NEW)
+            g->pieces[i] = PIECES_DUE;
+}
+
+/* In this block: free, touched, of whole units. */
+static bool find_piece(const struct guest_frames *g, uint64_t block, uint64_t unit,
+                       uint64_t max, uint64_t *at, uint64_t *frames)
+{
+    uint64_t past = (block + 1) * BLOCK_FRAMES;
+
+    for (*at = block * BLOCK_FRAMES; *at < past; *at += unit) {
+        for (*frames = 0; *at + *frames < past && *frames + unit <= max &&
+                          is_run(g, *at + *frames, unit, true);)
+            *frames += unit;
+        if (*frames)
+            return true;
+    }
+    return false;
+}
+
+static int piece_take(void *ctx, unsigned order, uint64_t max, pfn_t *first,
+                      uint64_t *frames)
+{
+    struct guest_frames *g = guest_of_hal;
+    uint64_t unit = UINT64_C(1) << order, at;
+
+    (void)ctx;
+    if (++g->takes == g->take_fail_at || g->free < g->reserve + unit || max < unit)
+        return -ENOMEM;
+    if (max > g->free - g->reserve)
+        max = g->free - g->reserve;
+    for (uint64_t i = 0; i < g->count / BLOCK_FRAMES; i++) {
+        if (g->pieces[i] != PIECES_DUE)
+            continue;
+        if (!is_run(g, i * BLOCK_FRAMES, BLOCK_FRAMES, false) &&
+            find_piece(g, i, unit, max, &at, frames)) {
+            *first = pfn_of(g->base + at);
+            take_run(g, at, *frames);
+            return 0;
+        }
+        g->pieces[i] = PIECES_NONE;
+    }
+    return -ENOMEM;
+}
+
+static void piece_give(void *ctx, pfn_t first, uint64_t frames, enum run_state state)
+{
+    struct guest_frames *g = guest_of_hal;
+
+    for (uint64_t i = 0; i < frames; i++)
+        run_give(ctx, pfn_add(first, i), 0, state);
+    if (state == RUN_TOUCHED && g->watches_pieces)
+        g->pieces[(first.n - g->base) / BLOCK_FRAMES] = PIECES_NEW;
+}
+
 static void idle_blocks(void *ctx, struct idle_blocks *out)
 {
     struct guest_frames *g = guest_of_hal;
 
     (void)ctx;
     note_idle(g);
-    *out = (struct idle_blocks){touched_blocks(g), g->least_idle};
+    *out = (struct idle_blocks){
+        .now = touched_blocks(g), .least = g->least_idle, .cold_frames = g->cold};
+    look_for_pieces(g, out);
     g->least_idle = out->now;
     g->idle_looks++;
 }
@@ -221,6 +285,8 @@ void guest_frames_init(struct guest_frames *g, struct hal_model *hal, uint64_t b
     hal->hal.blocks_give = blocks_give;
     hal->hal.blocks_take_back = blocks_take_back;
     hal->hal.idle_blocks = idle_blocks;
+    hal->hal.piece_take = piece_take;
+    hal->hal.piece_give = piece_give;
     hal->hal.account = account;
     hal->hal.mem_stats = mem_stats;
     guest_of_hal = g;
@@ -234,6 +300,7 @@ uint64_t guest_use(struct guest_frames *g, uint64_t count)
         if (g->owner[i] != FRAME_FREE)
             continue;
         g->owner[i] = FRAME_USED;
+        g->cold += !g->touched[i];
         g->touched[i] = true;
         g->free--;
         got++;
@@ -242,15 +309,29 @@ uint64_t guest_use(struct guest_frames *g, uint64_t count)
     return got;
 }
 
+static void unuse(struct guest_frames *g, uint64_t at)
+{
+    g->owner[at] = FRAME_FREE;
+    g->free++;
+    if (g->watches_pieces && g->pieces[at / BLOCK_FRAMES] == PIECES_NONE)
+        g->pieces[at / BLOCK_FRAMES] = PIECES_NEW;
+}
+
 void guest_unuse(struct guest_frames *g, uint64_t count)
 {
     for (uint64_t i = 0; i < g->count && count > 0; i++) {
         if (g->owner[i] != FRAME_USED)
             continue;
-        g->owner[i] = FRAME_FREE;
-        g->free++;
+        unuse(g, i);
         count--;
     }
+}
+
+void guest_unuse_runs(struct guest_frames *g, uint64_t run, uint64_t step)
+{
+    for (uint64_t i = 0; i < g->count; i++)
+        if (g->owner[i] == FRAME_USED && i % step < run)
+            unuse(g, i);
 }
 
 void guest_check(const struct guest_frames *g)
