@@ -312,14 +312,12 @@ static bool walk_extended(struct walk *w)
     }
 }
 
+/* There is at least one byte before `end`: leave() sees to it. */
 static bool walk_term(struct walk *w)
 {
     char name[4];
-    uint8_t op;
 
-    if (!take8(w, &op))
-        return false;
-    switch (op) {
+    switch (w->bytes[w->at++]) {
     case AML_SCOPE:
         return enter(w, false);
     case AML_NAME:

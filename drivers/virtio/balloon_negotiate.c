@@ -17,6 +17,10 @@ static const struct {
     {VIRTIO_BALLOON_F_REPORTING, VIRTIO_BALLOON_REPORT},
 };
 
+#define CROSVM_QUEUES 2
+_Static_assert(2 + ARRAY_LEN(optional_queues) + CROSVM_QUEUES < VIRTIO_MAX_QUEUES,
+               "one more number than any host has queues can be looked at");
+
 /* Dense numbering: every queue the offer implies is there, and nothing behind them. */
 static bool is_dense(uint64_t offered, const uint16_t max[VIRTIO_MAX_QUEUES])
 {
@@ -29,8 +33,8 @@ static bool is_dense(uint64_t offered, const uint16_t max[VIRTIO_MAX_QUEUES])
         if (!max[i])
             return false;
     if (max[count] && offered & BIT64(VIRTIO_BALLOON_F_CROSVM_WS))
-        count += 2;
-    return count >= VIRTIO_MAX_QUEUES || !max[count];
+        count += CROSVM_QUEUES;
+    return !max[count];
 }
 
 uint64_t vb_number_queues(uint64_t offered, uint64_t accepted,

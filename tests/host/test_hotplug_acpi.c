@@ -177,12 +177,22 @@ static void selects_of_unknown_places_are_refused(void **state)
     aml_text_name(t, "BSEL", 3);
     aml_text_close(t, dev);
     aml_text_close(t, pci);
+    pci = aml_text_open(t, false, "PCI0");
+    size_t deep[HOTPLUG_ACPI_DEPTH + 1];
+    for (unsigned i = 0; i <= HOTPLUG_ACPI_DEPTH; i++) {
+        deep[i] = aml_text_open(t, true, "DEEP");
+        aml_text_name(t, "_ADR", 0x20000);
+    }
+    aml_text_name(t, "BSEL", 3); /* behind more bridges than we go through */
+    for (unsigned i = HOTPLUG_ACPI_DEPTH + 1; i-- > 0;)
+        aml_text_close(t, deep[i]);
+    aml_text_close(t, pci);
     pci = aml_text_open(t, false, "PC80"); /* another root */
     aml_text_name(t, "BSEL", 3);
     aml_text_close(t, pci);
     aml_text_name(t, "BSEL", 3);
     assert_int_equal(open_block(&r), 0);
-    assert_int_equal(r.desc.refused, 5);
+    assert_int_equal(r.desc.refused, 6);
     assert_int_equal(r.hp.bus_count, 3);
     rig_end(&r);
 }
@@ -219,6 +229,57 @@ static void buses_that_do_not_exist_are_left_out(void **state)
     }
 }
 
+/* Another bridge that claims a select of a known bus. */
+static void a_select_belongs_to_one_bus(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_init(&r);
+    add(&r, 0, 4, 3);
+    size_t pci = aml_text_open(&r.aml, false, "PCI0");
+    size_t dev = aml_text_open(&r.aml, true, "S20_");
+    aml_text_name(&r.aml, "_ADR", 0x40000);
+    aml_text_name(&r.aml, "BSEL", 2);
+    aml_text_close(&r.aml, dev);
+    aml_text_close(&r.aml, pci);
+    assert_int_equal(open_block(&r), 0);
+    assert_int_equal(r.hp.bus_count, 3);
+    assert_int_equal(r.hp.errors.bus_missing, 1);
+    rig_end(&r);
+}
+
+/* Names and regions as ours, but of another kind, or in another place; and smaller windows. */
+static void what_only_looks_like_ours_is_passed_over(void **state)
+{
+    struct rig r;
+    uint8_t half[sizeof(crs)];
+
+    (void)state;
+    rig_init(&r);
+    struct aml_text *t = &r.aml;
+    memcpy(half, crs, sizeof(crs));
+    half[92] = 0xBE; /* the hole ends earlier: the larger one of before stays */
+    aml_text_buffer(t, "_CRS", crs, sizeof(crs)); /* of no device */
+    size_t pci = aml_text_open(t, false, "PCI0");
+    aml_text_buffer(t, "_CRS", half, sizeof(half));
+    aml_text_name(t, "_CRS", 1);
+    aml_text_buffer(t, "BSEL", "1", 1);
+    aml_text_region(t, "PCST", 1, 0x10000, 8); /* no port */
+    aml_text_region(t, "OTHR", 1, BLOCK_MODEL_BASE + 16, 8);
+    aml_text_close(t, pci);
+    pci = aml_text_open(t, true, "LNKA");
+    aml_text_buffer(t, "_CRS", crs, sizeof(crs));
+    aml_text_close(t, pci);
+    assert_int_equal(open_block(&r), 0);
+    assert_int_equal(r.desc.block, BLOCK_MODEL_BASE);
+    assert_true(r.desc.has_select);
+    assert_int_equal(r.desc.refused, 0);
+    assert_int_equal(r.desc.root_mem.last, 0xFEBFFFFF);
+    assert_int_equal(r.hp.bus_count, 3);
+    rig_end(&r);
+}
+
 static void no_more_buses_than_there_is_room(void **state)
 {
     struct rig r;
@@ -241,7 +302,7 @@ static void no_block_no_hot_plug(void **state)
     struct rig r;
 
     (void)state;
-    for (unsigned i = 0; i < 5; i++) {
+    for (unsigned i = 0; i < 6; i++) {
         rig_init(&r);
         r.aml = (struct aml_text){0};
         size_t pci = aml_text_open(&r.aml, false, "PCI0");
@@ -251,6 +312,9 @@ static void no_block_no_hot_plug(void **state)
             aml_text_region(&r.aml, "PCST", 1, BLOCK_MODEL_BASE, 8);
             aml_text_region(&r.aml, "SEJ_", 1, BLOCK_MODEL_BASE + 4, 4); /* elsewhere */
             aml_text_region(&r.aml, "BNMR", 1, BLOCK_MODEL_BASE + 16, 8);
+        } else if (i == 5) {
+            aml_text_region(&r.aml, "PCST", 1, BLOCK_MODEL_BASE, 8);
+            aml_text_region(&r.aml, "SEJ_", 1, BLOCK_MODEL_BASE + 8, 4); /* no select */
         } else if (i >= 3) {
             put_regions(&r.aml); /* but no bus; or no ports */
         }
@@ -392,6 +456,8 @@ int main(void)
         cmocka_unit_test(buses_are_found_through_their_bridges),
         cmocka_unit_test(selects_of_unknown_places_are_refused),
         cmocka_unit_test(buses_that_do_not_exist_are_left_out),
+        cmocka_unit_test(a_select_belongs_to_one_bus),
+        cmocka_unit_test(what_only_looks_like_ours_is_passed_over),
         cmocka_unit_test(no_more_buses_than_there_is_room),
         cmocka_unit_test(no_block_no_hot_plug),
         cmocka_unit_test(windows_that_make_no_sense),

@@ -103,6 +103,18 @@ static void ports_without_a_slot_are_left_alone(void **state)
     }
 }
 
+static void a_port_of_a_switch_has_a_slot_too(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_init(&r, true);
+    pci_model_set(&r.model.port, PORT_MODEL_CAP + 2, 2, 0x162); /* downstream */
+    assert_int_equal(pcie_slot_open(&r.slot, &r.port), 0);
+    assert_int_equal(r.slot.state, PCIE_SLOT_USED);
+    rig_end(&r);
+}
+
 /* ---- out and in ---- */
 
 static void a_device_goes_and_comes_back(void **state)
@@ -292,8 +304,14 @@ static void the_port_vanishes(void **state)
     struct rig r;
 
     (void)state;
-    for (unsigned has_device = 0; has_device < 2; has_device++) {
-        rig_open(&r, has_device != 0);
+    for (unsigned way = 0; way < 3; way++) { /* empty, used, about to be ejected */
+        bool has_device = way > 0;
+
+        rig_open(&r, has_device);
+        if (way == 2) {
+            port_model_ask(&r.model);
+            assert_int_equal(step(&r), PCIE_SLOT_GOES);
+        }
         r.model.port.is_absent = true;
         assert_int_equal(step(&r), has_device ? PCIE_SLOT_LOST : PCIE_SLOT_NOTHING);
         assert_int_equal(r.slot.errors.port_lost, 1);
@@ -362,6 +380,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ports_without_a_slot_are_left_alone),
+        cmocka_unit_test(a_port_of_a_switch_has_a_slot_too),
         cmocka_unit_test(a_device_goes_and_comes_back),
         cmocka_unit_test(plugged_at_once_behind_the_eject),
         cmocka_unit_test(a_wish_from_before_we_came_holds),

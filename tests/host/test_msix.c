@@ -39,6 +39,7 @@ static void entries_are_filled_and_fire(void **state)
     go_live(&r);
     virtio_model_set_config(&r.model, 0, 1);
     assert_int_equal(r.pci.fired, BIT64(1));
+    msix_mask(&mx, 3); /* there is none */
     msix_mask(&mx, 1);
     r.pci.fired = 0;
     virtio_model_set_config(&r.model, 0, 2);
@@ -80,6 +81,23 @@ static void a_large_table_is_used_in_part(void **state)
     assert_int_equal(msix_open(&mx, &r.pci_dev), 0);
     assert_int_equal(mx.entries, MSIX_ENTRIES);
     assert_int_equal(mx.table.size_bytes, MSIX_ENTRIES * 16);
+    msix_close(&mx);
+    finish(&r);
+}
+
+/* The pending bits may lie before the table. */
+static void a_table_behind_the_pending_bits(void **state)
+{
+    struct virtio_rig r;
+    struct msix mx;
+
+    (void)state;
+    begin(&r, 4);
+    r.pci.msix_at = 0x100;
+    pci_model_set(&r.pci.fn, VPM_CAP_MSIX + 4, 4, 0x100 | 1);
+    pci_model_set(&r.pci.fn, VPM_CAP_MSIX + 8, 4, 0 | 1);
+    assert_int_equal(msix_open(&mx, &r.pci_dev), 0);
+    assert_int_equal(mx.entries, 4);
     msix_close(&mx);
     finish(&r);
 }
@@ -197,6 +215,7 @@ int main(void)
         cmocka_unit_test(entries_are_filled_and_fire),
         cmocka_unit_test(a_function_without_it),
         cmocka_unit_test(a_large_table_is_used_in_part),
+        cmocka_unit_test(a_table_behind_the_pending_bits),
         cmocka_unit_test(bent_tables_are_refused),
         cmocka_unit_test(a_capability_at_the_very_end),
         cmocka_unit_test(the_window_may_fail),

@@ -98,6 +98,39 @@ static void ports_serve_where_ecam_does_not_answer(void **state)
     }
 }
 
+/* Buses that the table does not name: by the ports, or nobody is there. */
+static void ecam_serves_the_buses_it_was_told_only(void **state)
+{
+    (void)state;
+    for (unsigned has_ports = 0; has_ports < 2; has_ports++) {
+        struct rig r;
+
+        rig_init(&r, true, has_ports);
+        add(&r, 1, 0, 0, 0);
+        add(&r, 0, 0, 0, 0);
+        add(&r, 2, 0, 0, 0);
+        assert_int_equal(
+            pci_host_init(&r.host, &(struct pci_host_config){.space = &r.bus.space,
+                                                             .ecam_base = PCI_MODEL_ECAM,
+                                                             .ecam_first = 1,
+                                                             .ecam_last = 1,
+                                                             .use_ports = has_ports,
+                                                             .log = r.hal.hal.log}),
+            0);
+        for (uint8_t bus = 0; bus < 3; bus++) {
+            struct pci_dev dev = {.host = &r.host, .bus = bus};
+            bool is_there = bus == 1 || has_ports;
+
+            pci_cfg_write(&dev, PCI_INTERRUPT_LINE, 1, 7);
+            assert_int_equal(pci_cfg_read(&dev, PCI_VENDOR_ID, 2),
+                             is_there ? 0x1234 : 0xFFFF);
+            assert_int_equal(pci_cfg_read(&dev, PCI_INTERRUPT_LINE, 1),
+                             is_there ? 7 : 0xFF);
+        }
+        rig_end(&r);
+    }
+}
+
 static void empty_ecam_is_given_back(void **state)
 {
     struct rig r;
@@ -273,6 +306,7 @@ int main(void)
         cmocka_unit_test(bus_loops_end),
         cmocka_unit_test(no_pci_at_all),
         cmocka_unit_test(ports_serve_where_ecam_does_not_answer),
+        cmocka_unit_test(ecam_serves_the_buses_it_was_told_only),
         cmocka_unit_test(empty_ecam_is_given_back),
         cmocka_unit_test(lost_window_reads_as_absent),
         cmocka_unit_test(registers_have_their_width),

@@ -134,6 +134,27 @@ static void what_others_use_stays_theirs(void **state)
     rig_end(&r);
 }
 
+static void further_functions_use_addresses_too(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_init(&r);
+    struct pci_model_fn *first = add(&r, 0, 2, 0x80), *last = add(&r, 0, 2, 0);
+    struct pci_model_fn *f = add(&r, 0, 4, 0);
+    struct pci_dev dev = dev_of(&r, f);
+
+    last->fn = 7;
+    pci_model_set(first, PCI_BAR0, 4, 0xFEBFF000);
+    pci_model_set(last, PCI_BAR0, 4, 0xFEBFE000);
+    r.space.window[PCI_WINDOW_MEM] = (struct pci_range){0xFEBF0000, 0xFEBFFFFF};
+    assert_int_equal(pci_space_use_bus(&r.space, &r.host, 0), 0);
+    want(f, 0, 0, 0x1000);
+    assert_int_equal(pci_assign(&dev, &r.space), 0);
+    assert_int_equal(bar_at(f, 0), 0xFEBFD000);
+    rig_end(&r);
+}
+
 static void a_second_function_finds_what_the_first_left(void **state)
 {
     struct rig r;
@@ -342,6 +363,7 @@ int main(void)
         cmocka_unit_test(memory_of_64_bits_goes_above_4_gib_only_if_it_can),
         cmocka_unit_test(prefetchable_memory_may_go_to_the_other_window),
         cmocka_unit_test(what_others_use_stays_theirs),
+        cmocka_unit_test(further_functions_use_addresses_too),
         cmocka_unit_test(a_second_function_finds_what_the_first_left),
         cmocka_unit_test(too_large_leaves_nothing_behind),
         cmocka_unit_test(low_addresses_are_never_given),

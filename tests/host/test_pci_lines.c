@@ -57,6 +57,14 @@ static void the_chipset_of_pc_knows_its_wires(void **state)
     set_line(a, 1, 5); /* what firmware wrote goes first: wire 2 */
     pci_lines_learn(&r.host, 0, NULL, &lines);
     assert_memory_equal(lines.line, ((uint8_t[]){0, 0, 5, 0}), 4); /* another device */
+    pci_model_identity(isa, 0x8086, 0x7110, 0);
+    pci_lines_learn(&r.host, 0, NULL, &lines);
+    assert_memory_equal(lines.line, ((uint8_t[]){0, 0, 5, 0}),
+                        4); /* of another chipset */
+    isa->is_absent = true;
+    pci_lines_learn(&r.host, 0, NULL, &lines);
+    assert_memory_equal(lines.line, ((uint8_t[]){0, 0, 5, 0}), 4);
+    isa->is_absent = false;
     pci_model_identity(isa, 0x8086, 0x7000, 0);
     pci_lines_learn(&r.host, 0, NULL, &lines);
     assert_memory_equal(lines.line, ((uint8_t[]){0, 11, 5, 11}), 4);

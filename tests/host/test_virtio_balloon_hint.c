@@ -159,6 +159,100 @@ static void without_any_notification_the_register_is_compared(void **state)
     balloon_rig_end(&r);
 }
 
+/* Where only the register tells, a STOP that comes before the round was begun takes the command back. */
+static void a_command_may_be_taken_back(void **state)
+{
+    const uint32_t id = FIRST_ID + 1, stop = STOP;
+
+    (void)state;
+    balloon_rig_init(&r, BALLOON_FEATURES | HINT, BLOCKS * BLOCK_FRAMES);
+    virtio_pci_model_add_msix(&r.v.pci, 2);
+    r.opts.vectors = (struct virtio_vectors){.is_msix = true, .queues = 1};
+    r.opts.is_polled = true;
+    r.irq_works = false;
+    assert_int_equal(balloon_rig_attach(&r), 0);
+    r.vb->dev.features &= ~BIT64(VIRTIO_F_VERSION_1);
+    balloon_rig_settle(&r);
+    ask_slowly();
+    memcpy(&r.v.model.config[8], &id, 4); /* while the ring is full of the first round */
+    balloon_rig_run(&r, NS_PER_S);
+    memcpy(&r.v.model.config[8], &stop, 4);
+    balloon_rig_run(&r, NS_PER_S);
+    for (unsigned i = 0; i < 10; i++) {
+        balloon_rig_answer_hints(&r, 100);
+        balloon_rig_run(&r, A_WHILE);
+    }
+    for (unsigned i = 0; i < r.host.hint_count; i++)
+        assert_int_not_equal(r.host.hint_words[i], id);
+    balloon_rig_end(&r);
+}
+
+/* Each block costs time: they go out and come back in several steps, and all of them do. */
+static void slow_memory_is_offered_and_given_back_in_steps(void **state)
+{
+    (void)state;
+    start(0);
+    r.guest.call_ns = 30 * NS_PER_US;
+    unsigned before = r.steps;
+    ask(FIRST_ID);
+    assert_int_equal(hinted_blocks(), OFFERED);
+    assert_true(r.steps - before >= OFFERED * 30 / 200);
+    before = r.steps;
+    ask(DONE);
+    assert_int_equal(hinted_blocks(), 0);
+    assert_true(r.steps - before >= OFFERED * 30 / 200);
+    balloon_rig_end(&r);
+}
+
+/* R-V-32: what was returned and not told yet may be among the free blocks, so hints wait for it. */
+static void hints_wait_until_nothing_is_owed(void **state)
+{
+    (void)state;
+    balloon_rig_init(&r, BALLOON_FEATURES | HINT, BLOCKS * BLOCK_FRAMES);
+    r.opts.early_return = r.guest.may_owe = true;
+    assert_int_equal(balloon_rig_attach(&r), 0);
+    balloon_rig_target(&r, 20 * BLOCK_FRAMES);
+    balloon_rig_settle(&r);
+    r.host.is_slow = true;
+    balloon_rig_target(&r, 0);
+    balloon_rig_run(&r, NS_PER_MS);
+    assert_true(balloon_rig_status(&r).owed_frames > 0);
+    ask(FIRST_ID);
+    assert_int_equal(r.host.hint_blocks, 0);
+    r.host.is_slow = false;
+    balloon_rig_answer(&r);
+    balloon_rig_settle(&r);
+    balloon_rig_check(&r);
+    assert_int_equal(balloon_rig_status(&r).owed_frames, 0);
+    assert_int_equal(r.host.hint_blocks, OFFERED);
+    balloon_rig_end(&r);
+}
+
+static int (*take_as_ever)(void *ctx, unsigned order, struct run_want want, pfn_t *out,
+                           enum run_state *state);
+
+/* An allocator that is short of memory in the middle of an allocation asks whoever has some. */
+static int take_and_ask(void *ctx, unsigned order, struct run_want want, pfn_t *out,
+                        enum run_state *state)
+{
+    assert_int_equal(virtio_balloon_recall_hinted(r.vb, BLOCK_FRAMES), 0);
+    assert_int_equal(virtio_balloon_oom(r.vb, BLOCK_FRAMES), 0);
+    return take_as_ever(ctx, order, want, out, state);
+}
+
+static void asked_from_inside_its_own_allocation_it_gives_nothing(void **state)
+{
+    (void)state;
+    start(OOM);
+    take_as_ever = r.v.hal.hal.run_take;
+    r.v.hal.hal.run_take = take_and_ask;
+    ask(FIRST_ID);
+    assert_int_equal(hinted_blocks(), OFFERED);
+    r.v.hal.hal.run_take = take_as_ever;
+    assert_int_equal(virtio_balloon_recall_hinted(r.vb, BLOCK_FRAMES), BLOCK_FRAMES);
+    balloon_rig_end(&r);
+}
+
 /* A resize makes the driver read the register, which says 0 during a round: the round ends early. */
 static void another_notification_ends_a_round(void **state)
 {
@@ -328,6 +422,10 @@ int main(void)
         cmocka_unit_test(the_id_is_read_on_notification_only),
         cmocka_unit_test(a_polled_driver_goes_by_the_isr_byte),
         cmocka_unit_test(without_any_notification_the_register_is_compared),
+        cmocka_unit_test(a_command_may_be_taken_back),
+        cmocka_unit_test(slow_memory_is_offered_and_given_back_in_steps),
+        cmocka_unit_test(hints_wait_until_nothing_is_owed),
+        cmocka_unit_test(asked_from_inside_its_own_allocation_it_gives_nothing),
         cmocka_unit_test(another_notification_ends_a_round),
         cmocka_unit_test(a_full_ring_waits_and_keeps_an_entry_for_stop),
         cmocka_unit_test(others_are_served_while_a_round_waits),

@@ -106,6 +106,14 @@ static void a_sleeper_may_be_detached_or_destroyed(void **state)
     balloon_rig_end(&r);
 
     start(0);
+    go_to(1000);
+    virtio_balloon_detach(r.vb);
+    virtio_balloon_quiesce(r.vb); /* too late to sleep */
+    balloon_rig_settle(&r);
+    assert_int_equal(state_now(), VIRTIO_BALLOON_OFF);
+    balloon_rig_end(&r);
+
+    start(0);
     virtio_balloon_quiesce(r.vb);
     balloon_rig_settle(&r);
     virtio_balloon_destroy(r.vb);

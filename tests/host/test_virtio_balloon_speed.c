@@ -97,6 +97,21 @@ static void a_ring_of_one_entry_is_enough(void **state)
     }
 }
 
+/* No element is longer than the ring it is put into: both rings decide. */
+static void a_short_ring_for_one_way_is_enough(void **state)
+{
+    (void)state;
+    for (unsigned queue = 0; queue < 2; queue++) {
+        prepare(0, 8192);
+        r.v.model.queues[queue].max = r.v.model.queues[queue].size = 1;
+        assert_int_equal(balloon_rig_attach(&r), 0);
+        go_to(5000);
+        go_to(17);
+        assert_int_equal(r.host.wide, 0);
+        balloon_rig_end(&r);
+    }
+}
+
 static void as_many_requests_are_open_as_is_set(void **state)
 {
     (void)state;
@@ -371,6 +386,7 @@ int main(void)
         cmocka_unit_test(a_block_is_one_element_where_tables_are_taken),
         cmocka_unit_test(a_block_is_two_elements_where_they_are_not),
         cmocka_unit_test(a_ring_of_one_entry_is_enough),
+        cmocka_unit_test(a_short_ring_for_one_way_is_enough),
         cmocka_unit_test(as_many_requests_are_open_as_is_set),
         cmocka_unit_test(several_requests_share_a_doorbell_when_the_host_is_quick),
         cmocka_unit_test(blocks_are_usable_at_once_and_told_later),

@@ -203,7 +203,10 @@ static void any_allocation_may_fail_at_attach(void **state)
 
     (void)state;
     for (unsigned n = 1; n < 40; n++) {
-        balloon_rig_init(&r, BALLOON_FEATURES | BIT64(VIRTIO_BALLOON_F_REPORTING), 4096);
+        balloon_rig_init(&r,
+                         BALLOON_FEATURES | BIT64(VIRTIO_BALLOON_F_REPORTING) |
+                             BIT64(VIRTIO_BALLOON_F_FREE_PAGE_HINT),
+                         4096);
         r.v.hal.fail_at = n;
         int err = balloon_rig_attach(&r);
         if (err) {

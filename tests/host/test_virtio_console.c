@@ -355,6 +355,72 @@ static void ports_go_and_come(void **state)
     finish();
 }
 
+/* The console has our name as well: it stays the console, and the next port of that name is taken. */
+static void a_port_has_one_channel(void **state)
+{
+    (void)state;
+    console_rig_init(&r, CONSOLE_FEATURES);
+    r.host.ports[0].name = VIRTIO_CONSOLE_EVENTS_NAME;
+    start();
+    exchange();
+    finish();
+}
+
+/* Of a port that is neither the console nor has our name. */
+static void what_is_said_of_other_ports_changes_nothing(void **state)
+{
+    char longer[] = VIRTIO_CONSOLE_EVENTS_NAME "x", other[] = VIRTIO_CONSOLE_EVENTS_NAME;
+
+    (void)state;
+    other[0] ^= 1;
+    console_rig_init(&r, CONSOLE_FEATURES);
+    r.host.ports[1] = (struct console_port){0}; /* nobody has our name */
+    r.host.ports[2] = (struct console_port){.is_there = true, .name = longer};
+    start();
+    console_rig_send(&r, 2, 7, 1, other); /* PORT_NAME */
+    console_rig_send(&r, 2, 4, 0, NULL);  /* CONSOLE_PORT: it is not */
+    console_rig_send(&r, 2, 6, 1, NULL);  /* PORT_OPEN */
+    console_rig_send(&r, 2, 5, 0, NULL);  /* RESIZE */
+    console_rig_run(&r, SHORT);
+    assert_false(r.host.ports[2].is_driver_open);
+    assert_false(console_rig_status(&r).channels[EVENTS].is_open);
+    assert_true(console_rig_write(&r, TEXT, "still here\n"));
+    console_rig_run(&r, SHORT);
+    expect_out(0, "still here\n");
+    finish();
+}
+
+/* Nothing longer than the ring is taken; a line without an end gives way as a whole; and what the device has
+ * in its hands does not give way. */
+static void long_lines_of_a_closed_port(void **state)
+{
+    static char text[VIRTIO_CONSOLE_RING + 1];
+
+    (void)state;
+    memset(text, 'a', sizeof(text));
+    console_rig_init(&r, CONSOLE_FEATURES);
+    r.host.ports[0].is_open = false;
+    start();
+    assert_false(virtio_console_write(r.vc, TEXT, text, sizeof(text)));
+    assert_true(virtio_console_write(r.vc, TEXT, text, VIRTIO_CONSOLE_RING));
+    assert_true(console_rig_write(&r, TEXT, "new\n"));
+    console_rig_open(&r, 0, true);
+    console_rig_run(&r, SHORT);
+    expect_out(0, "new\n");
+
+    console_rig_reads(&r, 0, false);
+    assert_true(console_rig_write(&r, TEXT, "in flight\n"));
+    console_rig_run(&r, SHORT);
+    console_rig_open(&r, 0, false);
+    console_rig_run(&r, SHORT);
+    assert_false(virtio_console_write(r.vc, TEXT, text, VIRTIO_CONSOLE_RING));
+    console_rig_open(&r, 0, true);
+    console_rig_reads(&r, 0, true);
+    console_rig_run(&r, SHORT);
+    expect_out(0, "new\nin flight\n");
+    finish();
+}
+
 static void ports_beyond_ours_are_refused(void **state)
 {
     (void)state;
@@ -424,6 +490,9 @@ int main(void)
         cmocka_unit_test(random_pieces_arrive_unchanged),
         cmocka_unit_test(unread_input_waits_with_the_device),
         cmocka_unit_test(ports_go_and_come),
+        cmocka_unit_test(a_port_has_one_channel),
+        cmocka_unit_test(what_is_said_of_other_ports_changes_nothing),
+        cmocka_unit_test(long_lines_of_a_closed_port),
         cmocka_unit_test(ports_beyond_ours_are_refused),
         cmocka_unit_test(last_words_are_sent_by_polling),
         cmocka_unit_test(the_nth_allocation_fails),

@@ -95,6 +95,28 @@ static void a_detach_under_way_ends(void **state)
     lose();
 }
 
+/* Whatever is asked of what is not there: reset, empty, no queue, no vector; writes go nowhere. */
+static void it_answers_as_an_empty_bus(void **state)
+{
+    const struct virtio_transport *t = &virtio_transport_gone;
+
+    (void)state;
+    t->status_set(NULL, VIRTIO_STATUS_DRIVER);
+    t->features_set(NULL, UINT64_MAX);
+    t->config_write(NULL, 0, 4, 1);
+    t->queue_disable(NULL, 0);
+    t->notify(NULL, 0);
+    assert_int_equal(t->status_get(NULL), 0);
+    assert_int_equal(t->features_get(NULL), 0);
+    assert_int_equal(t->config_read(NULL, 0, 4), UINT32_MAX);
+    assert_int_equal(t->config_read(NULL, 0, 1), 0xFF);
+    assert_int_equal(t->config_generation(NULL), 0);
+    assert_int_equal(t->queue_max(NULL, 0), 0);
+    assert_int_equal(t->queue_setup(NULL, 0, &(struct virtio_queue_areas){0}), -EPROTO);
+    assert_int_equal(t->config_vector(NULL, 1), VIRTIO_NO_VECTOR);
+    assert_int_equal(t->queue_vector(NULL, 0, 1), VIRTIO_NO_VECTOR);
+}
+
 static void an_attach_to_nothing_is_refused(void **state)
 {
     (void)state;
@@ -112,6 +134,7 @@ int main(void)
         cmocka_unit_test(a_full_balloon_comes_back),
         cmocka_unit_test(a_request_under_way_comes_back),
         cmocka_unit_test(a_detach_under_way_ends),
+        cmocka_unit_test(it_answers_as_an_empty_bus),
         cmocka_unit_test(an_attach_to_nothing_is_refused),
     };
 

@@ -45,6 +45,7 @@ struct guest_frames {
         [GUEST_MAX_FRAMES]; /* inflated and not deflated: written by the host model */
     uint64_t free, driver, told;  /* how many of each */
     uint64_t takes, take_fail_at; /* the n-th run_take() fails, from 1; 0: none */
+    uint64_t call_ns;             /* what a run_take() or run_give() costs */
     bool may_owe;        /* frames may be given back before the host was told, R-V-32 */
     uint64_t owed;       /* of these, how many there are now */
     uint64_t least_idle; /* touched blocks, since idle_blocks() was last called */

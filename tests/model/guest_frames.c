@@ -65,7 +65,7 @@ static int run_take(void *ctx, unsigned order, struct run_want want, pfn_t *out,
     struct guest_frames *g = guest_of_hal;
     uint64_t frames = UINT64_C(1) << order;
 
-    (void)ctx;
+    ((struct hal_model *)ctx)->now_ns += g->call_ns;
     if (++g->takes == g->take_fail_at || g->free < g->reserve + frames)
         return -ENOMEM;
     for (uint64_t at = want.pieces_only ? fullest_block(g) : 0; at + frames <= g->count;
@@ -96,7 +96,7 @@ static void run_give(void *ctx, pfn_t first, unsigned order, enum run_state stat
     struct guest_frames *g = guest_of_hal;
     uint64_t frames = UINT64_C(1) << order;
 
-    (void)ctx;
+    ((struct hal_model *)ctx)->now_ns += g->call_ns;
     guest_notice_reset(g);
     for (uint64_t at = first.n - g->base, n = frames; n > 0; at++, n--) {
         if (at >= g->count || g->owner[at] != FRAME_DRIVER) {

@@ -243,7 +243,7 @@ static uint32_t bar_read(void *ctx, unsigned bar, uint64_t offset, unsigned widt
     if (bar == 0)
         return virtio_pci_model_port_read(p, offset, width);
     if (bar == 1)
-        return msix_read(p, offset, width);
+        return msix_read(p, offset - p->msix_at, width);
     if (bar != 4)
         return NO_VALUE;
     switch (offset / AREA_SIZE) {
@@ -272,7 +272,7 @@ static void bar_write(void *ctx, unsigned bar, uint64_t offset, unsigned width,
     if (bar == 0)
         virtio_pci_model_port_write(p, offset, width, value);
     if (bar == 1)
-        msix_write(p, offset, width, value);
+        msix_write(p, offset - p->msix_at, width, value);
     if (bar != 4)
         return;
     switch (offset / AREA_SIZE) {

@@ -31,6 +31,7 @@ struct virtio_pci_model {
     uint16_t queue_select;
 
     unsigned msix_entries; /* 0: no MSI-X */
+    uint32_t msix_at;      /* where in its BAR the table begins */
     struct virtio_pci_model_entry {
         uint32_t word[4]; /* address low, high, data, control: bit 0 masks */
     } msix[VPM_MSIX_ENTRIES];
