@@ -250,7 +250,7 @@ static bool walk_name(struct walk *w)
         inner->has_adr = true;
         inner->adr = value.number;
     }
-    if (is_told && w->visitor->on_name)
+    if (is_told)
         w->visitor->on_name(w->visitor->ctx, &w->path, name, &value);
     return true;
 }
@@ -262,8 +262,7 @@ static bool walk_region(struct walk *w)
     if (!take_name(w, region.name) || !take8(w, &region.space) ||
         !take_number(w, &region.offset) || !take_number(w, &region.length))
         return false;
-    if (w->visitor->on_region)
-        w->visitor->on_region(w->visitor->ctx, &w->path, &region);
+    w->visitor->on_region(w->visitor->ctx, &w->path, &region);
     return true;
 }
 

@@ -51,6 +51,7 @@ struct aml_region {
     uint64_t offset, length;
 };
 
+/* What is told; all of it is there. */
 struct aml_visitor {
     void *ctx;
     void (*on_name)(void *ctx, const struct aml_path *path, const char name[4],

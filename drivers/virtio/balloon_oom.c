@@ -42,12 +42,12 @@ static uint64_t freed_frames(const struct virtio_balloon *vb)
     return vb->core.early_return ? count->returned_early : count->deflated;
 }
 
-/* One request more, up to `frames`; false: all are open, or nothing is held. */
+/* One request more, of 1 to `frames`; false: all are open, or nothing is held. */
 static bool deflate_more(struct virtio_balloon *vb, uint64_t frames)
 {
     struct vb_request *request = vb_request_free(vb, &vb->deflate);
 
-    if (!request || !frames)
+    if (!request)
         return false;
     vb_quiet(vb, &vb->deflate.wait);
     if (!balloon_choose_deflate(&vb->core, &request->batch, frames) ||

@@ -68,14 +68,10 @@ void vb_report_reap(struct virtio_balloon *vb)
     if (report->ranges.runs[0].frames == BLOCK_FRAMES)
         vb_note_cost(vb, VB_WORK_REPORT, vb->now_ns - report->sent_ns,
                      (uint64_t)report->ranges.count << BLOCK_ORDER);
-    switch (report->owner) {
-    case VB_REPORT_INFLATE:
+    if (report->owner == VB_REPORT_INFLATE)
         balloon_reported(&vb->core, &report->ranges);
-        break;
-    case VB_REPORT_FREE:
+    else
         vb_free_reported(vb, &report->ranges);
-        break;
-    }
 }
 
 void vb_report_drop(struct virtio_balloon *vb, bool is_reset)

@@ -102,6 +102,7 @@ static bool is_our_name(const char *name, size_t len)
     return len == ours_len && __builtin_memcmp(name, ours, len) == 0;
 }
 
+/* Who has a channel is served. */
 static int come_or_go(struct virtio_console *vc, uint32_t port, bool is_here)
 {
     struct vc_channel *ch = channel_of(vc, port);
@@ -113,7 +114,7 @@ static int come_or_go(struct virtio_console *vc, uint32_t port, bool is_here)
     }
     bool is_served = port < vc->ports;
     int err = send(vc, port, VC_PORT_READY, is_served);
-    if (!err && ch && is_served)
+    if (!err && ch)
         err = send(vc, port, VC_PORT_OPEN, 1);
     return err;
 }

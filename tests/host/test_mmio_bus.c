@@ -368,11 +368,13 @@ static void lengths_that_run_past_are_refused(void **state)
     assert_int_equal(first(&b, &dev, &errors), -EPROTO);
     assert_int_equal(errors.crs_length, 1);
     b.bytes[crs + 7]--;
-    uint8_t whole = b.bytes[crs + 7];
-    b.bytes[crs + 7] = 2; /* it ends where its size should stand */
+    uint8_t whole[2] = {b.bytes[crs + 6], b.bytes[crs + 7]};
+    b.bytes[crs + 6] = 0x43; /* it ends where its size should stand */
+    b.bytes[crs + 7] = 0;
     assert_int_equal(first(&b, &dev, &errors), -EPROTO);
     assert_int_equal(errors.crs_length, 1);
-    b.bytes[crs + 7] = whole;
+    b.bytes[crs + 6] = whole[0];
+    b.bytes[crs + 7] = whole[1];
     assert_int_equal(first(&b, &dev, &errors), 0);
     b.bytes[crs + 8] = 0x0C; /* a size of 32 bits */
     assert_int_equal(first(&b, &dev, &errors), -EPROTO);

@@ -46,6 +46,50 @@ static void put(struct rig *r, uint64_t pfn, uint32_t frames)
     page_set_add(&r->set, run_at(pfn, frames));
 }
 
+#define CHUNK_FRAMES (64u * 8 * BLOCK_FRAMES)
+
+/* 64 blocks in one move, the most there are in a word; and a frame of a part nobody ever looked at. */
+static void many_blocks_move_at_once(void **state)
+{
+    struct page_blocks blocks;
+    struct rig r;
+
+    (void)state;
+    rig_start(&r);
+    for (unsigned i = 0; i < 64; i++)
+        put(&r, i * BLOCK_FRAMES, BLOCK_FRAMES);
+    assert_true(page_set_find_blocks(&r.set, PAGE_HELD, pfn_of(0), 1000, &blocks));
+    assert_true(blocks.mask == UINT64_MAX);
+    page_set_move(&r.set, blocks, PAGE_HELD, PAGE_OWED);
+    assert_int_equal(r.set.blocks[PAGE_HELD], 0);
+    assert_int_equal(r.set.blocks[PAGE_OWED], 64);
+    assert_false(page_set_has(&r.set, pfn_of(0)));
+    assert_false(page_set_has(&r.set, pfn_of(100 * (uint64_t)CHUNK_FRAMES)));
+    rig_stop(&r);
+}
+
+/* What is being taken apart keeps its place; what is empty elsewhere goes. */
+static void trimming_spares_the_block_in_pieces(void **state)
+{
+    struct rig r;
+    struct page_run run;
+
+    (void)state;
+    rig_start(&r);
+    put(&r, 7 * (uint64_t)CHUNK_FRAMES, 1);
+    put(&r, 0, BLOCK_FRAMES);
+    assert_true(page_set_take(&r.set, 1, &run));
+    assert_int_equal(run.first.n, 7 * (uint64_t)CHUNK_FRAMES);
+    assert_true(page_set_take(&r.set, 100, &run));
+    assert_int_equal(run.first.n, 0);
+    page_set_trim(&r.set);
+    assert_int_equal(r.set.count, 1);
+    assert_true(page_set_take(&r.set, BLOCK_FRAMES, &run));
+    assert_int_equal(run.first.n, 100);
+    assert_int_equal(run.frames, BLOCK_FRAMES - 100);
+    rig_stop(&r);
+}
+
 static void a_block_enters_whole_and_leaves_in_parts_without_a_map(void **state)
 {
     struct rig r;
@@ -439,6 +483,8 @@ static void random_walk_agrees_with_an_array(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(many_blocks_move_at_once),
+        cmocka_unit_test(trimming_spares_the_block_in_pieces),
         cmocka_unit_test(a_block_enters_whole_and_leaves_in_parts_without_a_map),
         cmocka_unit_test(frames_join_into_a_whole_block),
         cmocka_unit_test(pieces_leave_before_a_whole_block_is_broken),

@@ -69,6 +69,15 @@ static void bus_loops_end(void **state)
     rig_end(&r);
 }
 
+static int no_port(void *ctx, uint16_t first, uint16_t count, struct reg_io *out)
+{
+    (void)ctx;
+    (void)first;
+    (void)count;
+    (void)out;
+    return -ENOMEM;
+}
+
 static void no_pci_at_all(void **state)
 {
     struct rig r;
@@ -77,6 +86,10 @@ static void no_pci_at_all(void **state)
     rig_init(&r, false, false);
     assert_int_equal(open_host(&r, 0, true), -ENODEV);
     assert_int_equal(open_host(&r, PCI_MODEL_ECAM, true), -ENODEV);
+    rig_end(&r);
+    rig_init(&r, false, true);
+    r.bus.space.port = no_port; /* they cannot be had */
+    assert_int_equal(open_host(&r, 0, true), -ENODEV);
     rig_end(&r);
 }
 

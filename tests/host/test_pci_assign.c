@@ -311,6 +311,22 @@ static uint64_t next_random(uint64_t *seed)
     return *seed;
 }
 
+/* There is a place for 128 ranges: a bus with more is not used at all. */
+static void a_bus_with_too_many_ranges_is_refused(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    for (unsigned left = 0; left < 2; left++) { /* the bridge has two windows */
+        rig_init(&r);
+        add_bridge(&r, 5);
+        r.space.used_count = PCI_USED_MAX - left;
+        assert_int_equal(pci_space_use_bus(&r.space, &r.host, 0), -ENOSPC);
+        assert_int_equal(r.space.used_count, PCI_USED_MAX);
+        rig_end(&r);
+    }
+}
+
 static void no_two_bars_overlap(void **state)
 {
     const char *given = getenv("TEST_SEED");
@@ -370,6 +386,7 @@ int main(void)
         cmocka_unit_test(a_bridge_is_refused),
         cmocka_unit_test(lies_about_sizes_and_addresses),
         cmocka_unit_test(a_bus_that_claims_everything),
+        cmocka_unit_test(a_bus_with_too_many_ranges_is_refused),
         cmocka_unit_test(no_two_bars_overlap),
     };
 

@@ -221,6 +221,25 @@ static void control_registers_of_express_only(void **state)
     rig_end(&r);
 }
 
+/* A device says so that its registers would lie beyond the space: what is inside comes back. */
+static void a_capability_at_the_very_end(void **state)
+{
+    const unsigned at = 0xF0;
+    struct rig r;
+
+    (void)state;
+    rig_init(&r);
+    struct pci_model_fn *f = &r.fns[PORT];
+    pci_model_set(f, PCI_CAP_POINTER, 1, at);
+    pci_model_set(f, at, 4, 0x01420010);
+    pci_model_set(f, at + 0x08, 2, 0x2810);
+    assert_int_equal(pci_save(&r.host, &r.saved), 0);
+    pci_model_set(f, at + 0x08, 2, 0);
+    assert_int_equal(pci_restore(&r.saved), 0);
+    assert_int_equal(now(&r, PORT, at + 0x08, 2), 0x2810);
+    rig_end(&r);
+}
+
 /* Unplugged, or replaced, while the machine slept: left alone, counted, and the rest comes back. */
 static void another_in_its_place(void **state)
 {
@@ -259,6 +278,7 @@ int main(void)
         cmocka_unit_test(all_functions_come_back),
         cmocka_unit_test(the_chipset_comes_back),
         cmocka_unit_test(control_registers_of_express_only),
+        cmocka_unit_test(a_capability_at_the_very_end),
         cmocka_unit_test(another_in_its_place),
         cmocka_unit_test(no_room),
     };

@@ -157,6 +157,23 @@ static void a_polled_device_works_without_interrupts(void **state)
     balloon_rig_end(&r);
 }
 
+/* For who learns after the attach that no interrupt can come. */
+static void polling_may_be_asked_for_later(void **state)
+{
+    (void)state;
+    balloon_rig_init(&r, BALLOON_FEATURES, 4096);
+    r.irq_works = false;
+    assert_int_equal(balloon_rig_attach(&r), 0);
+    virtio_balloon_use_polling(r.vb);
+    balloon_rig_settle(&r);
+    balloon_rig_target(&r, 700);
+    balloon_rig_run(&r, 150 * NS_PER_MS);
+    assert_int_equal(r.host.actual, 700);
+    assert_true(balloon_rig_status(&r).is_polled);
+    assert_int_equal(balloon_rig_status(&r).missed_irqs, 0);
+    balloon_rig_end(&r);
+}
+
 static void lost_interrupts_are_noticed_and_polling_begins(void **state)
 {
     (void)state;
@@ -181,6 +198,7 @@ static void spurious_interrupts_change_nothing(void **state)
     unsigned requests = r.host.requests[0];
     for (unsigned i = 0; i < 100; i++) {
         r.v.model.isr = 3;
+        virtio_balloon_irq(r.vb, 1); /* another one before anybody looks */
         balloon_rig_run(&r, NS_PER_US);
     }
     assert_int_equal(r.host.requests[0], requests);
@@ -369,6 +387,7 @@ int main(void)
         cmocka_unit_test(a_new_target_takes_effect_within_one_request),
         cmocka_unit_test(actual_moves_in_steps_while_a_big_target_is_met),
         cmocka_unit_test(a_polled_device_works_without_interrupts),
+        cmocka_unit_test(polling_may_be_asked_for_later),
         cmocka_unit_test(lost_interrupts_are_noticed_and_polling_begins),
         cmocka_unit_test(spurious_interrupts_change_nothing),
         cmocka_unit_test(inflation_stops_at_the_reserve_and_rests),

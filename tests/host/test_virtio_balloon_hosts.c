@@ -284,6 +284,32 @@ static void the_target_in_another_unit_of_memory_is_clamped(void **state)
     balloon_rig_end(&r);
 }
 
+static int (*take_as_asked)(void *ctx, unsigned order, struct run_want want, pfn_t *out,
+                            enum run_state *state);
+
+static int take_anything(void *ctx, unsigned order, struct run_want want, pfn_t *out,
+                         enum run_state *state)
+{
+    want.pfn_limit = UINT64_MAX;
+    return take_as_asked(ctx, order, want, out, state);
+}
+
+static void frames_the_device_cannot_name_are_given_back(void **state)
+{
+    (void)state;
+    balloon_rig_init(&r, BALLOON_FEATURES, 4096);
+    r.guest.base = (UINT64_C(1) << 32) - 1024;
+    take_as_asked = r.v.hal.hal.run_take;
+    r.v.hal.hal.run_take = take_anything; /* a HAL that forgot */
+    assert_int_equal(balloon_rig_attach(&r), 0);
+    balloon_rig_target(&r, 3000);
+    balloon_rig_run(&r, NS_PER_S);
+    balloon_rig_check(&r);
+    assert_int_equal(r.host.actual, 1024);
+    r.v.hal.hal.run_take = take_as_asked;
+    balloon_rig_end(&r);
+}
+
 static void frames_the_device_cannot_name_are_not_chosen(void **state)
 {
     (void)state;
@@ -335,6 +361,7 @@ int main(void)
         cmocka_unit_test(the_target_in_another_unit_of_memory_is_clamped),
         cmocka_unit_test(frames_the_device_cannot_name_are_not_chosen),
         cmocka_unit_test(a_configuration_that_is_too_short_is_refused),
+        cmocka_unit_test(frames_the_device_cannot_name_are_given_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -370,6 +370,42 @@ static void a_slow_reset_before_a_start_holds_nobody_up(void **state)
     balloon_rig_end(&r);
 }
 
+static void (*relax_as_ever)(void *ctx);
+
+static void relax_and_lie(void *ctx)
+{
+    relax_as_ever(ctx);
+    virtio_model_jump(&r.v.model, 1, 300);
+    r.v.hal.hal.relax = relax_as_ever;
+}
+
+/* The ring contradicts itself before, or while, an out-of-memory call waits for its answer. */
+static void oom_on_a_ring_that_lies_ends_in_a_reset(void **state)
+{
+    (void)state;
+    for (unsigned is_later = 0; is_later < 2; is_later++) {
+        start(BIT64(VIRTIO_BALLOON_F_DEFLATE_ON_OOM));
+        balloon_rig_target(&r, 3000);
+        balloon_rig_settle(&r);
+        r.host.is_slow = true;
+        balloon_rig_target(&r, 1000);
+        balloon_rig_run(&r, NS_PER_MS);
+        relax_as_ever = r.v.hal.hal.relax;
+        if (is_later)
+            r.v.hal.hal.relax = relax_and_lie;
+        else
+            virtio_model_jump(&r.v.model, 1, 300);
+        assert_int_equal(virtio_balloon_oom(r.vb, 5), 0);
+        assert_int_equal(balloon_rig_status(&r).broken, 1);
+        balloon_rig_run(&r, 50 * NS_PER_MS);
+        assert_int_equal(r.guest.driver, 0);
+        r.host.is_slow = false;
+        balloon_rig_run(&r, 70 * NS_PER_S);
+        assert_int_equal(r.host.actual, 1000);
+        balloon_rig_end(&r);
+    }
+}
+
 static void detach_from_a_silent_host_still_ends(void **state)
 {
     (void)state;
@@ -430,6 +466,7 @@ int main(void)
         cmocka_unit_test(an_oom_call_on_a_dying_device_is_bounded),
         cmocka_unit_test(an_oom_call_waits_once),
         cmocka_unit_test(a_slow_reset_before_a_start_holds_nobody_up),
+        cmocka_unit_test(oom_on_a_ring_that_lies_ends_in_a_reset),
         cmocka_unit_test(detach_from_a_silent_host_still_ends),
         cmocka_unit_test(detach_while_a_restart_is_pending),
         cmocka_unit_test(a_host_that_asks_for_reset_at_once_is_refused),

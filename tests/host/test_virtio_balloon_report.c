@@ -99,6 +99,30 @@ static void what_is_freed_leaves_after_the_delay(void **state)
     balloon_rig_end(&r);
 }
 
+static void (*give_as_ever)(void *ctx, pfn_t first, unsigned order, enum run_state state);
+
+/* The allocator tells of everything that becomes free, also of what the balloon itself gives it. */
+static void give_and_tell(void *ctx, pfn_t first, unsigned order, enum run_state state)
+{
+    give_as_ever(ctx, first, order, state);
+    virtio_balloon_memory_freed(r.vb);
+}
+
+static void what_the_balloon_gives_is_no_news(void **state)
+{
+    (void)state;
+    start();
+    give_as_ever = r.v.hal.hal.run_give;
+    r.v.hal.hal.run_give = give_and_tell;
+    balloon_rig_target(&r, 10 * BLOCK_FRAMES);
+    balloon_rig_settle(&r);
+    balloon_rig_target(&r, 0);
+    balloon_rig_settle(&r);
+    assert_int_equal(reported_blocks(), 0);
+    balloon_rig_check(&r);
+    balloon_rig_end(&r);
+}
+
 static void nothing_runs_where_nothing_is_freed(void **state)
 {
     (void)state;
@@ -367,6 +391,20 @@ static void a_reset_in_the_middle_gives_all_back(void **state)
     free_frames(0); /* after the new start */
     balloon_rig_run(&r, NS_PER_S);
     assert_int_equal(touched_frames(), 0);
+    balloon_rig_end(&r);
+}
+
+static void a_ring_that_lies_gives_all_back(void **state)
+{
+    (void)state;
+    start_slow(0);
+    virtio_model_jump(&r.v.model, r.host.queue_of[VIRTIO_BALLOON_REPORT], 300);
+    balloon_rig_run(&r, 2 * NS_PER_S);
+    assert_int_equal(balloon_rig_status(&r).broken, 1);
+    assert_int_equal(r.guest.free, FRAMES);
+    r.host.is_slow = false;
+    balloon_rig_run(&r, 2 * NS_PER_S);
+    balloon_rig_check(&r);
     balloon_rig_end(&r);
 }
 
@@ -649,6 +687,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_freed_leaves_after_the_delay),
+        cmocka_unit_test(what_the_balloon_gives_is_no_news),
         cmocka_unit_test(nothing_runs_where_nothing_is_freed),
         cmocka_unit_test(it_is_off_where_it_cannot_or_shall_not_be),
         cmocka_unit_test(a_batch_is_as_long_as_is_set),
@@ -662,6 +701,7 @@ int main(void)
         cmocka_unit_test(a_target_in_the_middle_is_met),
         cmocka_unit_test(out_of_memory_waits_for_the_report),
         cmocka_unit_test(a_reset_in_the_middle_gives_all_back),
+        cmocka_unit_test(a_ring_that_lies_gives_all_back),
         cmocka_unit_test(a_detach_waits_for_the_report),
         cmocka_unit_test(silence_ends_it),
         cmocka_unit_test(a_dead_device_keeps_the_blocks),

@@ -41,6 +41,44 @@ static void only_known_bits_are_accepted(void **state)
     finish(&r);
 }
 
+/* Before there are features and after a reset nothing is asked of the status. */
+static void the_status_is_watched_from_features_to_reset(void **state)
+{
+    struct virtio_rig r;
+
+    (void)state;
+    start(&r, RIG_FEATURES);
+    r.model.status = VIRTIO_STATUS_NEEDS_RESET;
+    assert_int_equal(virtio_poll_status(&r.dev), 0);
+    assert_int_equal(rig_negotiate(&r, 0, 0, &plain), 0);
+    assert_int_equal(virtio_poll_status(&r.dev), 0);
+    r.model.status |= VIRTIO_STATUS_NEEDS_RESET;
+    assert_int_equal(virtio_poll_status(&r.dev), -EPROTO);
+    assert_int_equal(virtio_reset(&r.dev), 0);
+    assert_int_equal(virtio_poll_status(&r.dev), 0);
+    finish(&r);
+}
+
+/* What a transport is asked about a queue that cannot be. */
+static void queues_beyond_all_are_left_alone(void **state)
+{
+    (void)state;
+    for (enum rig_kind kind = 0; kind < RIG_KINDS; kind++) {
+        struct virtio_rig r;
+
+        rig_init_on(&r, kind, RIG_FEATURES);
+        assert_int_equal(rig_open(&r), 0);
+        const struct virtio_transport *t = r.dev.transport;
+        const struct virtio_queue_areas areas = {.size = 8};
+
+        assert_int_equal(t->queue_setup(t->ctx, 200, &areas), -EPROTO);
+        t->queue_disable(t->ctx, 200);
+        t->notify(t->ctx, 200);
+        assert_int_equal(r.model.misuse, 0);
+        finish(&r);
+    }
+}
+
 static void both_feature_words_are_written(void **state)
 {
     struct virtio_rig r;
@@ -253,6 +291,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(status_goes_in_order),
         cmocka_unit_test(only_known_bits_are_accepted),
+        cmocka_unit_test(the_status_is_watched_from_features_to_reset),
+        cmocka_unit_test(queues_beyond_all_are_left_alone),
         cmocka_unit_test(both_feature_words_are_written),
         cmocka_unit_test(slow_reset_is_waited_for),
         cmocka_unit_test(reset_in_steps),

@@ -103,6 +103,7 @@ static void reset_that_never_completes(void **state)
     r.model.lies.reset_hangs = true;
     before = r.hal.now_ns;
     assert_int_equal(virtio_reset(&r.dev), -ETIMEDOUT);
+    assert_int_equal(virtio_reset_poll(&r.dev), -ETIMEDOUT); /* for good */
     assert_in_range(r.hal.now_ns - before, VIRTIO_RESET_TIMEOUT,
                     2 * VIRTIO_RESET_TIMEOUT);
     assert_int_equal(r.dev.errors.reset_timeout, 1);

@@ -94,7 +94,7 @@ static void deliver_messages(struct console_host *h)
 static void send(struct console_host *h, uint32_t port, uint16_t event, uint16_t value,
                  const char *name)
 {
-    size_t name_len = name ? strlen(name) : 0;
+    size_t name_len = name ? strlen(name) + h->is_name_ended : 0;
 
     if (h->message_count == CONSOLE_MESSAGES || 8 + name_len > sizeof(h->messages[0]))
         return;

@@ -41,6 +41,7 @@ struct console_host {
     char messages[CONSOLE_MESSAGES][40]; /* to the driver, not delivered yet */
     size_t message_len[CONSOLE_MESSAGES];
     unsigned message_count;
+    bool is_name_ended;         /* by a NUL, as some devices do */
     unsigned heard[8], refused; /* from the driver: by event; READY with value 0 */
     unsigned misuse;
     const char *complaint;

@@ -125,11 +125,6 @@ void vq_disable_events(struct vq *q)
     (void)q->ops->arm(q);
 }
 
-uint16_t vq_index(const struct vq *q)
-{
-    return q->index;
-}
-
 uint16_t vq_size(const struct vq *q)
 {
     return q->cfg.size;

@@ -101,7 +101,6 @@ bool vq_has_used(const struct vq *q);
 bool vq_enable_events(struct vq *q);
 void vq_disable_events(struct vq *q);
 
-uint16_t vq_index(const struct vq *q);
 uint16_t vq_size(const struct vq *q);
 uint16_t vq_free_entries(const struct vq *q);
 uint16_t vq_in_flight(const struct vq *q); /* buffers, not entries */
