@@ -395,7 +395,8 @@ static void oom_on_a_ring_that_lies_ends_in_a_reset(void **state)
             r.v.hal.hal.relax = relax_and_lie;
         else
             virtio_model_jump(&r.v.model, 1, 300);
-        assert_int_equal(virtio_balloon_oom(r.vb, 5), 0);
+        uint64_t driver = r.guest.driver;
+        assert_int_equal(virtio_balloon_oom(r.vb, 5), driver); /* by the reset */
         assert_int_equal(balloon_rig_status(&r).broken, 1);
         balloon_rig_run(&r, 50 * NS_PER_MS);
         assert_int_equal(r.guest.driver, 0);

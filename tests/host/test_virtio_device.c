@@ -69,7 +69,11 @@ static void queues_beyond_all_are_left_alone(void **state)
         rig_init_on(&r, kind, RIG_FEATURES);
         assert_int_equal(rig_open(&r), 0);
         const struct virtio_transport *t = r.dev.transport;
-        const struct virtio_queue_areas areas = {.size = 8};
+        const struct virtio_queue_areas areas = {/* laid out as a legacy one asks */
+                                                 .size = 8,
+                                                 .desc_addr = 0x1000,
+                                                 .driver_addr = 0x1080,
+                                                 .device_addr = 0x2000};
 
         assert_int_equal(t->queue_setup(t->ctx, 200, &areas), -EPROTO);
         t->queue_disable(t->ctx, 200);
