@@ -31,7 +31,8 @@ static void tear_out(void)
     r.v.model.resets++;
 }
 
-/* As kernel/balloon.c does it, then until it is OFF. */
+/* The driver finds out by itself, is detached, and steps until it is OFF; whoever knows that the device is gone
+ * says so (virtio_balloon_remove()). */
 static void lose(void)
 {
     virtio_balloon_irq(r.vb, VIRTIO_ISR_CONFIG);
