@@ -156,12 +156,8 @@ static inline uint64_t device_ballooned(void *ctx)
 
 static inline bool device_is_ballooned(void *ctx, pfn_t first, uint64_t frames)
 {
-    pfn_t found;
-    uint64_t count;
-
     (void)ctx;
-    return virtio_balloon_next_range(device.vb, first, &found, &count) &&
-           found.n < first.n + frames;
+    return virtio_balloon_has_any(device.vb, first, frames);
 }
 
 static inline uint64_t device_now(void *ctx)

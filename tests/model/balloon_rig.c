@@ -250,6 +250,7 @@ void balloon_rig_check(struct balloon_rig *r)
     while (virtio_balloon_next_range(r->vb, first, &first, &frames)) {
         for (uint64_t i = 0; i < frames; i++)
             model_true(r->guest.host_has[first.n - r->guest.base + i]);
+        model_true(virtio_balloon_has_any(r->vb, first, frames));
         seen += frames;
         first = pfn_add(first, frames);
     }

@@ -317,6 +317,28 @@ def test_a_turn_measures_every_case_and_leaves_the_guest_as_it_was():
                if "cpu" in figures)
 
 
+class LateTurn:
+    """Turns whose shrinks begin that late."""
+
+    gaps = []
+
+    def __init__(self, guest, plan):
+        pass
+
+    def run(self):
+        return {turn.SHRINK_TOUCHED: {"t_gap": self.gaps.pop(0)}}
+
+
+def test_a_turn_that_shrinks_too_late_is_taken_again():
+    guest = TurningGuest()
+    guest.name = "aerostat"
+    LateTurn.gaps = [0.2, 0.05]
+    assert turn.in_time(guest, PLAN, LateTurn) == {turn.SHRINK_TOUCHED: {"t_gap": 0.05}}
+    LateTurn.gaps = [0.2] * turn.TRIES
+    with pytest.raises(turn.ToolError, match="aerostat: more than 100 ms from free to shrink"):
+        turn.in_time(guest, PLAN, LateTurn)
+
+
 def test_overshoot_is_how_far_a_guest_still_fell():
     down = measure.Path([(0, 1000), (1, 700)])
     assert turn.overshoot(down, measure.Path([(0, 700), (1, 640), (2, 1000)])) == 60
