@@ -197,6 +197,23 @@ static void selects_of_unknown_places_are_refused(void **state)
     rig_end(&r);
 }
 
+/* A device of PCI0 that claims a bus behind it: none is taken up. */
+static void expect_no_bus_of(struct rig *r, const char *name, uint32_t adr,
+                             uint32_t select)
+{
+    size_t pci = aml_text_open(&r->aml, false, "PCI0");
+    size_t dev = aml_text_open(&r->aml, true, name);
+
+    aml_text_name(&r->aml, "_ADR", adr);
+    aml_text_name(&r->aml, "BSEL", select);
+    aml_text_close(&r->aml, dev);
+    aml_text_close(&r->aml, pci);
+    assert_int_equal(open_block(r), 0);
+    assert_int_equal(r->hp.bus_count, 3);
+    assert_int_equal(r->hp.errors.bus_missing, 1);
+    rig_end(r);
+}
+
 static void buses_that_do_not_exist_are_left_out(void **state)
 {
     static const uint32_t wrong[] = {
@@ -216,16 +233,7 @@ static void buses_that_do_not_exist_are_left_out(void **state)
         rig_init(&r);
         add(&r, 0, 4, 0);
         pci_model_set(add(&r, 0, 5, 1), PCI_SECONDARY_BUS, 1, 0);
-        size_t pci = aml_text_open(&r.aml, false, "PCI0");
-        size_t dev = aml_text_open(&r.aml, true, "S18_");
-        aml_text_name(&r.aml, "_ADR", wrong[i]);
-        aml_text_name(&r.aml, "BSEL", 3);
-        aml_text_close(&r.aml, dev);
-        aml_text_close(&r.aml, pci);
-        assert_int_equal(open_block(&r), 0);
-        assert_int_equal(r.hp.bus_count, 3);
-        assert_int_equal(r.hp.errors.bus_missing, 1);
-        rig_end(&r);
+        expect_no_bus_of(&r, "S18_", wrong[i], 3);
     }
 }
 
@@ -237,16 +245,7 @@ static void a_select_belongs_to_one_bus(void **state)
     (void)state;
     rig_init(&r);
     add(&r, 0, 4, 3);
-    size_t pci = aml_text_open(&r.aml, false, "PCI0");
-    size_t dev = aml_text_open(&r.aml, true, "S20_");
-    aml_text_name(&r.aml, "_ADR", 0x40000);
-    aml_text_name(&r.aml, "BSEL", 2);
-    aml_text_close(&r.aml, dev);
-    aml_text_close(&r.aml, pci);
-    assert_int_equal(open_block(&r), 0);
-    assert_int_equal(r.hp.bus_count, 3);
-    assert_int_equal(r.hp.errors.bus_missing, 1);
-    rig_end(&r);
+    expect_no_bus_of(&r, "S20_", 0x40000, 2);
 }
 
 /* Names and regions as ours, but of another kind, or in another place; and smaller windows. */

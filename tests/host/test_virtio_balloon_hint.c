@@ -135,11 +135,8 @@ static void a_polled_driver_goes_by_the_isr_byte(void **state)
 }
 
 /* Neither interrupts nor an ISR byte nor, as on a legacy device, a generation: the register alone. */
-static void without_any_notification_the_register_is_compared(void **state)
+static void start_unnotified(void)
 {
-    static const uint32_t ids[] = {FIRST_ID, DONE, FIRST_ID + 1};
-
-    (void)state;
     balloon_rig_init(&r, BALLOON_FEATURES | HINT, BLOCKS * BLOCK_FRAMES);
     virtio_pci_model_add_msix(&r.v.pci, 2);
     r.opts.vectors = (struct virtio_vectors){.is_msix = true, .queues = 1};
@@ -148,6 +145,14 @@ static void without_any_notification_the_register_is_compared(void **state)
     assert_int_equal(balloon_rig_attach(&r), 0);
     r.vb->dev.features &= ~BIT64(VIRTIO_F_VERSION_1);
     balloon_rig_settle(&r);
+}
+
+static void without_any_notification_the_register_is_compared(void **state)
+{
+    static const uint32_t ids[] = {FIRST_ID, DONE, FIRST_ID + 1};
+
+    (void)state;
+    start_unnotified();
     for (unsigned i = 0; i < ARRAY_LEN(ids); i++) {
         r.host.hint_id = ids[i];
         memcpy(&r.v.model.config[8], &ids[i], 4);
@@ -165,14 +170,7 @@ static void a_command_may_be_taken_back(void **state)
     const uint32_t id = FIRST_ID + 1, stop = STOP;
 
     (void)state;
-    balloon_rig_init(&r, BALLOON_FEATURES | HINT, BLOCKS * BLOCK_FRAMES);
-    virtio_pci_model_add_msix(&r.v.pci, 2);
-    r.opts.vectors = (struct virtio_vectors){.is_msix = true, .queues = 1};
-    r.opts.is_polled = true;
-    r.irq_works = false;
-    assert_int_equal(balloon_rig_attach(&r), 0);
-    r.vb->dev.features &= ~BIT64(VIRTIO_F_VERSION_1);
-    balloon_rig_settle(&r);
+    start_unnotified();
     ask_slowly();
     memcpy(&r.v.model.config[8], &id, 4); /* while the ring is full of the first round */
     balloon_rig_run(&r, NS_PER_S);

@@ -1,69 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * The virtio console (virtio 1.3, 5.3) before a host that obeys: both channels, every transport, all ways of
- * interrupts, a host that does not read, ends that close and open, ports that go and come.
+ * interrupts, a host that does not read, ends that close and open, last words.
  */
-#include "base/err.h"
-#include "tests/model/console_host.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#define TEXT   VIRTIO_CONSOLE_TEXT
-#define EVENTS VIRTIO_CONSOLE_EVENTS
-
-#define SHORT \
-    (20 * NS_PER_MS) /* less than the time between two polls: interrupts do it */
-
-static struct console_rig r;
-
-static void start(void)
-{
-    assert_int_equal(console_rig_attach(&r), 0);
-    console_rig_run(&r, SHORT);
-}
-
-static void finish(void)
-{
-    if (r.host.misuse || r.v.model.misuse)
-        print_message("misuse: %s\n",
-                      r.host.misuse ? r.host.complaint : r.v.model.complaint);
-    assert_int_equal(r.host.misuse, 0);
-    assert_int_equal(r.v.model.misuse, 0);
-    if (r.vc && r.irq_works)
-        assert_int_equal(console_rig_status(&r).missed_irqs, 0);
-    assert_int_equal(console_rig_end(&r), 0);
-}
-
-static void expect_out(unsigned port, const char *text)
-{
-    assert_int_equal(r.host.ports[port].out_len, strlen(text));
-    assert_memory_equal(r.host.ports[port].out, text, strlen(text));
-}
-
-static void expect_in(enum virtio_console_channel channel, const char *text)
-{
-    assert_int_equal(r.in_len[channel], strlen(text));
-    assert_memory_equal(r.in[channel], text, strlen(text));
-}
-
-static void exchange(void)
-{
-    assert_true(console_rig_write(&r, TEXT, "hello\n"));
-    assert_true(console_rig_write(&r, EVENTS, "@ t=1 event=ready\n"));
-    console_rig_type(&r, 0, "mem\n", 4);
-    console_rig_type(&r, 1, "stats\n", 6);
-    console_rig_run(&r, SHORT);
-    expect_out(0, "hello\n");
-    expect_out(1, "@ t=1 event=ready\n");
-    expect_in(TEXT, "mem\n");
-    expect_in(EVENTS, "stats\n");
-}
+#include "tests/host/console_test_rig.h"
 
 static void both_channels_carry_bytes_both_ways(void **state)
 {
@@ -83,22 +23,6 @@ static void both_channels_carry_bytes_both_ways(void **state)
     assert_int_equal(now.channels[TEXT].in_bytes, 4);
     assert_true(now.irqs > 0);
     assert_int_equal(now.missed_irqs, 0);
-    finish();
-}
-
-static void without_multiport_there_is_text(void **state)
-{
-    (void)state;
-    console_rig_init(&r, CONSOLE_FEATURES & ~BIT64(VIRTIO_CONSOLE_F_MULTIPORT));
-    start();
-    assert_int_equal(r.host.heard[0], 0);
-    assert_true(console_rig_write(&r, TEXT, "hello\n"));
-    console_rig_type(&r, 0, "mem\n", 4);
-    console_rig_run(&r, SHORT);
-    expect_out(0, "hello\n");
-    expect_in(TEXT, "mem\n");
-    assert_int_equal(console_rig_status(&r).channels[EVENTS].port,
-                     VIRTIO_CONSOLE_NO_PORT);
     finish();
 }
 
@@ -356,68 +280,6 @@ static void one_read_is_bounded(void **state)
     finish();
 }
 
-static void ports_go_and_come(void **state)
-{
-    (void)state;
-    console_rig_init(&r, CONSOLE_FEATURES);
-    start();
-    console_rig_send(&r, 1, 2, 1, NULL); /* DEVICE_REMOVE */
-    console_rig_run(&r, SHORT);
-    assert_false(console_rig_status(&r).channels[EVENTS].is_open);
-    assert_true(console_rig_write(&r, EVENTS, "@ t=3\n"));
-    console_rig_run(&r, SHORT);
-    expect_out(1, "");
-    console_rig_send(&r, 1, 1, 1, NULL); /* DEVICE_ADD: the host introduces it again */
-    console_rig_run(&r, SHORT);
-    expect_out(1, "@ t=3\n");
-    finish();
-}
-
-/* The console has our name as well: it stays the console, and the next port of that name is taken. */
-static void a_port_has_one_channel(void **state)
-{
-    (void)state;
-    console_rig_init(&r, CONSOLE_FEATURES);
-    r.host.ports[0].name = VIRTIO_CONSOLE_EVENTS_NAME;
-    start();
-    exchange();
-    finish();
-}
-
-static void a_name_may_end_with_a_nul(void **state)
-{
-    (void)state;
-    console_rig_init(&r, CONSOLE_FEATURES);
-    r.host.is_name_ended = true;
-    start();
-    exchange();
-    finish();
-}
-
-/* Of a port that is neither the console nor has our name. */
-static void what_is_said_of_other_ports_changes_nothing(void **state)
-{
-    char longer[] = VIRTIO_CONSOLE_EVENTS_NAME "x", other[] = VIRTIO_CONSOLE_EVENTS_NAME;
-
-    (void)state;
-    other[0] ^= 1;
-    console_rig_init(&r, CONSOLE_FEATURES);
-    r.host.ports[1] = (struct console_port){0}; /* nobody has our name */
-    r.host.ports[2] = (struct console_port){.is_there = true, .name = longer};
-    start();
-    console_rig_send(&r, 2, 7, 1, other); /* PORT_NAME */
-    console_rig_send(&r, 2, 4, 0, NULL);  /* CONSOLE_PORT: it is not */
-    console_rig_send(&r, 2, 6, 1, NULL);  /* PORT_OPEN */
-    console_rig_send(&r, 2, 5, 0, NULL);  /* RESIZE */
-    console_rig_run(&r, SHORT);
-    assert_false(r.host.ports[2].is_driver_open);
-    assert_false(console_rig_status(&r).channels[EVENTS].is_open);
-    assert_true(console_rig_write(&r, TEXT, "still here\n"));
-    console_rig_run(&r, SHORT);
-    expect_out(0, "still here\n");
-    finish();
-}
-
 /* Nothing longer than the ring is taken; a line without an end gives way as a whole; and what the device has
  * in its hands does not give way. */
 static void long_lines_of_a_closed_port(void **state)
@@ -446,20 +308,6 @@ static void long_lines_of_a_closed_port(void **state)
     console_rig_reads(&r, 0, true);
     console_rig_run(&r, SHORT);
     expect_out(0, "new\nin flight\n");
-    finish();
-}
-
-static void ports_beyond_ours_are_refused(void **state)
-{
-    (void)state;
-    console_rig_init(&r, CONSOLE_FEATURES);
-    r.host.ports[3] = r.host.ports[1]; /* our name a second time, out of reach */
-    r.host.ports[2] = (struct console_port){.is_there = true, .name = "org.qemu.guest"};
-    start();
-    assert_int_equal(r.host.refused, 1);
-    assert_true(r.host.ports[2].is_ready);
-    assert_false(r.host.ports[2].is_driver_open);
-    exchange();
     finish();
 }
 
@@ -506,7 +354,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_channels_carry_bytes_both_ways),
-        cmocka_unit_test(without_multiport_there_is_text),
         cmocka_unit_test(every_transport),
         cmocka_unit_test(every_ring),
         cmocka_unit_test(vectors_apart_and_shared),
@@ -518,12 +365,7 @@ int main(void)
         cmocka_unit_test(random_pieces_arrive_unchanged),
         cmocka_unit_test(unread_input_waits_with_the_device),
         cmocka_unit_test(one_read_is_bounded),
-        cmocka_unit_test(ports_go_and_come),
-        cmocka_unit_test(a_port_has_one_channel),
-        cmocka_unit_test(a_name_may_end_with_a_nul),
-        cmocka_unit_test(what_is_said_of_other_ports_changes_nothing),
         cmocka_unit_test(long_lines_of_a_closed_port),
-        cmocka_unit_test(ports_beyond_ours_are_refused),
         cmocka_unit_test(last_words_are_sent_by_polling),
         cmocka_unit_test(the_nth_allocation_fails),
     };

@@ -80,19 +80,11 @@ int balloon_rig_attach(struct balloon_rig *r)
 /* What the machine's interrupt gates would do. */
 static bool deliver_interrupt(struct balloon_rig *r)
 {
-    const struct virtio_vectors *v = &r->opts.vectors;
-    uint64_t fired = r->v.pci.fired;
-    uint8_t causes = 0;
-
     if (!r->irq_works)
         return false;
-    if (!v->is_msix)
+    if (!r->opts.vectors.is_msix)
         return r->v.model.isr && virtio_balloon_isr(r->vb);
-    r->v.pci.fired = 0;
-    if (fired & BIT64(v->config))
-        causes |= VIRTIO_ISR_CONFIG;
-    if (fired & BIT64(v->queues))
-        causes |= VIRTIO_ISR_QUEUE;
+    uint8_t causes = rig_take_messages(&r->v, &r->opts.vectors);
     virtio_balloon_irq(r->vb, causes);
     return causes != 0;
 }

@@ -224,19 +224,11 @@ int console_rig_attach(struct console_rig *r)
 /* What the machine's interrupt gates would do. */
 static bool deliver_interrupt(struct console_rig *r)
 {
-    const struct virtio_vectors *v = &r->opts.vectors;
-    uint64_t fired = r->v.pci.fired;
-    uint8_t causes = 0;
-
     if (!r->irq_works)
         return false;
-    if (!v->is_msix)
+    if (!r->opts.vectors.is_msix)
         return r->v.model.isr && virtio_console_isr(r->vc);
-    r->v.pci.fired = 0;
-    if (fired & BIT64(v->config))
-        causes |= VIRTIO_ISR_CONFIG;
-    if (fired & BIT64(v->queues))
-        causes |= VIRTIO_ISR_QUEUE;
+    uint8_t causes = rig_take_messages(&r->v, &r->opts.vectors);
     virtio_console_irq(r->vc, causes);
     return causes != 0;
 }

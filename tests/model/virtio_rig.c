@@ -130,6 +130,16 @@ void rig_enable_msix(struct virtio_rig *r)
     pci_model_set(&r->pci.fn, VPM_CAP_MSIX + 2, 2, 0x8000 | (r->pci.msix_entries - 1));
 }
 
+uint8_t rig_take_messages(struct virtio_rig *r, const struct virtio_vectors *vectors)
+{
+    uint64_t of_queues = (BIT64(max_u64(vectors->spread, 1)) - 1) << vectors->queues;
+    uint64_t fired = r->pci.fired;
+
+    r->pci.fired = 0;
+    return (uint8_t)((fired & BIT64(vectors->config) ? VIRTIO_ISR_CONFIG : 0) |
+                     (fired & of_queues ? VIRTIO_ISR_QUEUE : 0));
+}
+
 int rig_negotiate(struct virtio_rig *r, uint64_t features, unsigned queues,
                   const struct virtio_queue_opts *opts)
 {

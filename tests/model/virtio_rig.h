@@ -56,6 +56,8 @@ void rig_init_on(struct virtio_rig *r, enum rig_kind kind, uint64_t features);
 int rig_open(struct virtio_rig *r);
 /* Enable MSI-X and unmask its entries, as the owner of interrupts does; after rig_open(). */
 void rig_enable_msix(struct virtio_rig *r);
+/* The messages that were sent since the last call, as causes (enum virtio_isr). */
+uint8_t rig_take_messages(struct virtio_rig *r, const struct virtio_vectors *vectors);
 /* Negotiate `features` and create `queues` queues with `opts`; 0 or the first error. */
 int rig_negotiate(struct virtio_rig *r, uint64_t features, unsigned queues,
                   const struct virtio_queue_opts *opts);
