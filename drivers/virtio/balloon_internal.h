@@ -121,6 +121,7 @@ struct vb_report {
 
 struct vb_pace {
     uint64_t delay_ns;       /* that memory must lie free for now */
+    unsigned fine;           /* verdicts in a row that nothing was regretted */
     uint64_t quiet_since_ns; /* the end of the last period */
     uint64_t debt_ns,
         charged_ns; /* what reports have cost and time has not paid; as of when */

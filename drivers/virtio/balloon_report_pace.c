@@ -2,15 +2,16 @@
 /*
  * The pace of free page reporting: how long memory must lie free before the host gets it. Two things make
  * that longer than `report_delay_ns`. What the guest wants back soon after it was reported cost a discard
- * and a fault on the host for nothing: where that happens the delay doubles, up to 2 s, and each report that is
- * not regretted, and each second in which nothing is freed, halves it again. And reports may take 1 % of the
- * time.
+ * and a fault on the host for nothing: where that happens the delay doubles, up to 2 s. A row of reports that
+ * are not regretted halves it again, so that a guest whose work does not change pays for one try in many; and so
+ * does each second in which nothing is freed. And reports may take 1 % of the time.
  */
 #include "drivers/virtio/balloon_internal.h"
 
 /* Of what was reported, the share taken back within SOON_NS that is too much / that does no harm. */
 #define REGRET_ONE_IN 8u
 #define FINE_ONE_IN   32u
+#define FINE_IN_A_ROW 8u
 #define SOON_NS       NS_PER_S
 #define DELAY_MAX     (2 * NS_PER_S)
 #define QUIET_NS      NS_PER_S
@@ -26,6 +27,7 @@ void vb_pace_start(struct virtio_balloon *vb)
 
     pace->delay_ns = vb->opts.report_delay_ns;
     pace->lent = pace->judge_at_ns = 0;
+    pace->fine = 0;
     pace->quiet_since_ns = vb->now_ns;
 }
 
@@ -66,10 +68,13 @@ void vb_pace_look(struct virtio_balloon *vb, uint64_t cold_frames, uint64_t now_
     pace->cold_frames = cold_frames;
     if (!pace->judge_at_ns || (!is_regretted && now_ns < pace->judge_at_ns))
         return;
-    if (is_regretted)
+    if (is_regretted) {
+        pace->fine = 0;
         set_delay(vb, pace->delay_ns * 2);
-    else if (refaults < pace->lent / FINE_ONE_IN)
+    } else if (refaults < pace->lent / FINE_ONE_IN && ++pace->fine == FINE_IN_A_ROW) {
+        pace->fine = 0;
         set_delay(vb, pace->delay_ns / 2);
+    }
     vb->count.refaults += refaults;
     pace->lent = pace->judge_at_ns = 0;
 }
