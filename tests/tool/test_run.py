@@ -160,6 +160,14 @@ def test_bad_options(run, options):
     fails(run, "", "not a ", *options)
 
 
+@pytest.mark.parametrize("words, named", [
+    ("run=fill 200M", "'200M' is no key=value"), ("=5", "'=5' is no key=value"),
+    ("run='fill 200M", "No closing quotation")])
+def test_bad_settings(run, words, named):
+    fails(run, "", f"settings for the guest .*{named}", "--config", words)
+    assert not (run.folder / "runs").exists()
+
+
 def test_size_limit_on_files(run):
     """A limit on file sizes makes the disk full for one file, without rights of root."""
     fails(run, "", "cannot write .*: File too large",

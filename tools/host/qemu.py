@@ -103,6 +103,19 @@ def command(spec, folder, ram_path=None):
     return argv + ([] if spec.reboot else ["-no-reboot"])
 
 
+def settings(words):
+    """[(key, value), ..] of "key=value key='with blanks'"."""
+    try:
+        pairs = [(word, *word.partition("=")) for word in shlex.split(words)]
+    except ValueError as error:
+        raise ToolError(f"settings for the guest {words!r}: {error}") from None
+    for word, key, equals, _ in pairs:
+        if not (key and equals):
+            raise ToolError(f"settings for the guest {words!r}: {word!r} is no key=value "
+                            "(a value with blanks stands in quotes)")
+    return [(key, value) for _, key, _, value in pairs]
+
+
 def _efi_arguments(spec, folder):
     drive = f"file={spec.image},format=raw,snapshot=on,if=none,id=disk"
     device = {"virtio": ["virtio-blk-pci,drive=disk"],
@@ -112,7 +125,7 @@ def _efi_arguments(spec, folder):
             "-drive", f"if=pflash,format=raw,unit=1,file={folder}/vars.fd", "-drive", drive]
     for option in device:
         argv += ["-device", option]
-    for key, value in (word.split("=", 1) for word in shlex.split(spec.config)):
+    for key, value in settings(spec.config):
         value = value.replace(",", ",,")
         argv += ["-fw_cfg", f"name=opt/org.aerostat/{key},string={value}"]
     return argv

@@ -8,7 +8,7 @@ import sys
 from . import doctor, plot
 from .errors import EXIT_FAIL, EXIT_PASS, GIB, MIB, Interrupted, Skipped, ToolError, parse_size
 from .live import Live
-from .qemu import OVMF, Guest, GuestSpec, command
+from .qemu import OVMF, Guest, GuestSpec, command, settings
 from .rundir import RunDir, host_facts
 from .scenario import DEFAULT, Runner
 
@@ -42,6 +42,7 @@ def add_arguments(parser):
 def main(args):
     if "/" in args.name or args.name in ("", ".", ".."):
         raise ToolError(f"not a name for a run: {args.name!r}")
+    settings(args.config)
     spec = _spec(args)
     rundir = RunDir(args.out, args.name)
     live = Live()
