@@ -19,7 +19,7 @@
 #include "drivers/virtio/balloon.h"
 #include "tests/model/virtio_rig.h"
 
-#define GUEST_MAX_FRAMES 32768u
+#define GUEST_MAX_FRAMES 65536u
 
 /* Both sides end the program when they disagree; no test framework, so that fuzz entries have them. */
 _Noreturn void model_fail(const char *what, int line);
@@ -46,7 +46,10 @@ struct guest_frames {
     uint64_t free, driver, told;  /* how many of each */
     uint64_t takes, take_fail_at; /* the n-th run_take() fails, from 1; 0: none */
     uint64_t call_ns;             /* what a run_take() or run_give() costs */
-    bool may_owe;        /* frames may be given back before the host was told, R-V-32 */
+    uint64_t first_free;          /* no frame below it is free */
+    uint64_t
+        cache;    /* of the used frames, how many are dropped for a run_take() that may */
+    bool may_owe; /* frames may be given back before the host was told, R-V-32 */
     uint64_t owed;       /* of these, how many there are now */
     uint64_t least_idle; /* touched blocks, since idle_blocks() was last called */
     unsigned idle_looks; /* how often it was */

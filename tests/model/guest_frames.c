@@ -2,6 +2,7 @@
 /* A guest's frames behind struct balloon_hal: small enough to look at each. */
 #include "tests/model/balloon_host.h"
 
+#include "base/bits.h"
 #include "base/err.h"
 
 #include <stdio.h>
@@ -59,6 +60,22 @@ static uint64_t fullest_block(const struct guest_frames *g)
     return best;
 }
 
+/* What the guest can do without makes room, as far as it is needed. */
+static void drop_cache(struct guest_frames *g, uint64_t frames)
+{
+    uint64_t needed = g->reserve + frames;
+    uint64_t count = g->free < needed ? min_u64(needed - g->free, g->cache) : 0;
+
+    g->cache -= count;
+    guest_unuse(g, count);
+}
+
+static void skip_taken(struct guest_frames *g)
+{
+    while (g->first_free < g->count && g->owner[g->first_free] != FRAME_FREE)
+        g->first_free++;
+}
+
 static int run_take(void *ctx, unsigned order, struct run_want want, pfn_t *out,
                     enum run_state *state)
 {
@@ -66,10 +83,16 @@ static int run_take(void *ctx, unsigned order, struct run_want want, pfn_t *out,
     uint64_t frames = UINT64_C(1) << order;
 
     ((struct hal_model *)ctx)->now_ns += g->call_ns;
-    if (++g->takes == g->take_fail_at || g->free < g->reserve + frames)
+    if (++g->takes == g->take_fail_at)
         return -ENOMEM;
-    for (uint64_t at = want.pieces_only ? fullest_block(g) : 0; at + frames <= g->count;
-         at += frames) {
+    if (!want.free_only)
+        drop_cache(g, frames);
+    if (g->free < g->reserve + frames)
+        return -ENOMEM;
+    skip_taken(g);
+    uint64_t from =
+        want.pieces_only ? fullest_block(g) : align_down(g->first_free, frames);
+    for (uint64_t at = from; at + frames <= g->count; at += frames) {
         if (g->base + at + frames > want.pfn_limit ||
             !is_run(g, at, frames, want.touched_only))
             continue;
@@ -109,6 +132,7 @@ static void run_give(void *ctx, pfn_t first, unsigned order, enum run_state stat
             complain(g, "given back before the host acknowledged");
         g->owed += g->host_has[at];
         g->owner[at] = FRAME_FREE;
+        g->first_free = min_u64(g->first_free, at);
         g->touched[at] = state == RUN_TOUCHED;
         g->free++;
         g->driver--;
@@ -257,10 +281,10 @@ static void mem_stats(void *ctx, struct mem_stats *out)
     *out = (struct mem_stats){
         .total_bytes = g->count << FRAME_SHIFT,
         .free_bytes = g->free << FRAME_SHIFT,
-        .available_bytes = (g->free > g->reserve ? g->free - g->reserve : 0)
+        .available_bytes = (g->cache + (g->free > g->reserve ? g->free - g->reserve : 0))
                            << FRAME_SHIFT,
         .reserve_bytes = g->reserve << FRAME_SHIFT,
-        .cache_bytes = 0x7000,
+        .cache_bytes = 0x7000 + (g->cache << FRAME_SHIFT),
         .minor_faults = 2,
         .major_faults = 3,
         .block_allocs = 8,
@@ -312,6 +336,7 @@ uint64_t guest_use(struct guest_frames *g, uint64_t count)
 static void unuse(struct guest_frames *g, uint64_t at)
 {
     g->owner[at] = FRAME_FREE;
+    g->first_free = min_u64(g->first_free, at);
     g->free++;
     if (g->watches_pieces && g->pieces[at / BLOCK_FRAMES] == PIECES_NONE)
         g->pieces[at / BLOCK_FRAMES] = PIECES_NEW;
