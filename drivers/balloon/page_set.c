@@ -10,7 +10,7 @@ static bool map_is_full(const uint64_t *map)
     return true;
 }
 
-static bool map_is_empty(const uint64_t *map)
+bool page_map_is_empty(const uint64_t *map)
 {
     for (unsigned i = 0; i < MAP_WORDS; i++)
         if (map[i])
@@ -46,7 +46,7 @@ static void add_to_map(struct page_set *set, struct page_place at, struct page_r
         assert(!(map[i / 64] & BIT64(i % 64)));
         map[i / 64] |= BIT64(i % 64);
     }
-    if (!map_is_full(map))
+    if (set->keeps_pieces || !map_is_full(map))
         return;
     map_clear(map);
     at.chunk->parts[at.group] &= ~bit;
@@ -123,7 +123,7 @@ static struct page_run take_from_map(struct page_set *set, struct page_place at,
         map[i / 64] &= ~BIT64(i % 64);
         run.frames++;
     }
-    if (map_is_empty(map)) {
+    if (page_map_is_empty(map)) {
         at.chunk->parts[at.group] &= ~BIT64(at.index);
         set->in_parts--;
     }

@@ -53,6 +53,9 @@ struct page_set {
     uint64_t in_parts;           /* blocks by map; the window is neither */
     struct page_run window;
     uint64_t bytes; /* memory in use by all this */
+    /* A block with all its frames in the set stays in pieces: for hosts that count such a one otherwise
+     * than one that went in whole. Set while it is empty. */
+    bool keeps_pieces;
 };
 
 void page_set_init(struct page_set *set, const struct balloon_hal *hal);
@@ -78,6 +81,15 @@ bool page_set_take(struct page_set *set, uint32_t max, struct page_run *out);
 /* The same for one block in particular; false when nothing of it is in the set, or all of it as a whole. */
 bool page_set_take_of(struct page_set *set, pfn_t block, uint32_t max,
                       struct page_run *out);
+
+/* The first frames in pieces at or above `from`, neighbours in one block, up to `max`; they stay in the set.
+ * False: there are none. */
+bool page_set_find_pieces(const struct page_set *set, pfn_t from, uint32_t max,
+                          struct page_run *out);
+
+/* Remove frames that page_set_find_pieces() gives. Until page_set_trim() they can be added again without
+ * page_set_reserve(). */
+void page_set_remove(struct page_set *set, struct page_run run);
 
 /* The next blocks of a kind at or above `from`, ascending, up to `max` of them. False: there are none. */
 bool page_set_find_blocks(const struct page_set *set, enum page_kind kind, pfn_t from,

@@ -7,6 +7,7 @@
  *
  *   page_set_chunk.c   memory: chunks, maps, reservation, trimming
  *   page_set.c         frames in and out
+ *   page_set_pieces.c  frames in pieces, by their number
  *   page_set_blocks.c  whole blocks from kind to kind, 64 at a time
  *   page_set_walk.c    looking without changing
  */
@@ -66,3 +67,6 @@ static inline unsigned page_in_block(pfn_t pfn)
 /* The index of the chunk with this number, or of the first one above it. */
 size_t page_chunk_lower(const struct page_set *set, uint64_t number);
 struct page_chunk *page_chunk_find(const struct page_set *set, pfn_t pfn); /* or NULL */
+
+/* page_set.c */
+bool page_map_is_empty(const uint64_t *map);

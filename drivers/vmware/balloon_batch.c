@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * One command for a chunk of pages: a single one, or a batch through the batch page. Of what the host
+ * writes there the status bits count; which frame an entry is about we know ourselves.
+ */
+#include "drivers/vmware/balloon_internal.h"
+
+static void write_entries(struct vmware_balloon *vb)
+{
+    volatile uint64_t *entries = vb->batch.ptr;
+
+    for (uint32_t i = 0; i < vb->chunk.count; i++)
+        entries[i] = vb->chunk.pages[i].first.n << VMWARE_ENTRY_PFN_SHIFT;
+}
+
+/* Each entry is read once. */
+static void read_entries(struct vmware_balloon *vb)
+{
+    const volatile uint64_t *entries = vb->batch.ptr;
+    struct vmware_chunk *chunk = &vb->chunk;
+
+    for (uint32_t i = 0; i < chunk->count; i++) {
+        uint64_t entry = entries[i];
+
+        chunk->status[i] = entry & VMWARE_ENTRY_STATUS_MASK;
+        if (entry >> VMWARE_ENTRY_PFN_SHIFT == chunk->pages[i].first.n)
+            continue;
+        vb->count.wrong_entries++;
+        if (!vb->told_entry)
+            log_to(&vb->hal->log, LOG_WARN,
+                   "vmware-balloon: the host changes frame numbers in a batch");
+        vb->told_entry = true;
+    }
+}
+
+/* A command that was granted and is not known: another START without it, or polling only (2.4 of what the
+ * protocol's users agree on has no better way). */
+static void note_invalid(struct vmware_balloon *vb, bool is_batch)
+{
+    vb->cycle.is_over = true;
+    if (!is_batch) {
+        vb->is_unusable = true;
+        return;
+    }
+    vb->unwanted_caps |=
+        vb->chunk.size == HUGE ? VMWARE_CAP_BATCHED_2M : VMWARE_CAP_BATCHED;
+    vb->is_reset_due = true;
+}
+
+uint32_t vmware_send_chunk(struct vmware_balloon *vb, enum vmware_command single,
+                           const enum vmware_command batched[VMWARE_SIZES])
+{
+    struct vmware_chunk *chunk = &vb->chunk;
+    bool is_batch = vmware_level(vb) != VMWARE_LEVEL_BASIC;
+    uint64_t target;
+    uint32_t status;
+
+    if (is_batch) {
+        write_entries(vb);
+        status = vmware_send(vb, batched[chunk->size], pfn_from_paddr(vb->batch.addr).n,
+                             chunk->count, &target);
+    } else {
+        status = vmware_send(vb, single, chunk->pages[0].first.n, 0, &target);
+        chunk->status[0] = VMWARE_SUCCESS;
+    }
+    if (status == VMWARE_SUCCESS && is_batch)
+        read_entries(vb);
+    /* R-L-05; an old host is not known to say the target here. */
+    if (status == VMWARE_SUCCESS && vb->has_caps)
+        vmware_adopt(vb, target);
+    if (status == VMWARE_CMD_INVALID)
+        note_invalid(vb, is_batch);
+    if (status == VMWARE_PPN_INVALID && is_batch)
+        vb->is_batch_bad = true;
+    return status;
+}

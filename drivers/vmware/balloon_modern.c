@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The modern policy: a cycle goes on until the target is met. It begins with the largest pages there are
+ * and goes to small ones once; what it has to do is asked anew before each command, because each answer
+ * may bring another target.
+ */
+#include "drivers/vmware/balloon_internal.h"
+
+#include "base/bits.h"
+
+/* R-L-06. */
+int64_t vmware_modern_change(const struct vmware_balloon *vb)
+{
+    int64_t change = (int64_t)vb->target - (int64_t)vmware_size(vb);
+
+    if (vb->is_reset_due)
+        return 0;
+    if (change < 0 && -change < (int64_t)VMWARE_SLACK_FRAMES && vb->wish != 0)
+        return 0;
+    if (change > 0 && vb->hal->now(vb->hal->ctx) < vb->shrunk_ns)
+        return 0;
+    return change;
+}
+
+/* A small page: of a refused group first, so that its good frames are used (R-L-09). */
+static bool take_small(struct vmware_balloon *vb, struct vmware_page *out)
+{
+    struct vmware_cycle *cycle = &vb->cycle;
+
+    if (!cycle->split_left && !vmware_split_refused(vb))
+        return vmware_take(vb, SMALL, false, out);
+    if (page_set_reserve(&vb->sets[SMALL], cycle->split.first, 0))
+        return false;
+    *out = cycle->split;
+    cycle->split.first = pfn_add(cycle->split.first, 1);
+    cycle->split_left--;
+    return true;
+}
+
+/* Fill the chunk. False: memory was short. */
+static bool fill(struct vmware_balloon *vb, uint64_t pages)
+{
+    struct vmware_chunk *chunk = &vb->chunk;
+
+    chunk->size = vb->cycle.size;
+    for (chunk->count = 0; chunk->count < pages; chunk->count++) {
+        struct vmware_page *page = &chunk->pages[chunk->count];
+
+        /* Large ones from what lies free only; for small ones caches may go, R-L-03. */
+        if (chunk->size == HUGE ? !vmware_take(vb, HUGE, true, page)
+                                : !take_small(vb, page))
+            return false;
+    }
+    return true;
+}
+
+/* R-L-08. What is wrong with one page is none of the others' business. */
+static bool has_failed(bool is_single, uint32_t status)
+{
+    return is_single ? !vmware_is_about_page(status) : status != VMWARE_SUCCESS;
+}
+
+/* One command. */
+static void inflate_chunk(struct vmware_balloon *vb, uint64_t change)
+{
+    struct vmware_cycle *cycle = &vb->cycle;
+    uint64_t frames = vmware_frames(cycle->size);
+    uint64_t pages = min_u64((change + frames - 1) / frames, vmware_chunk_max(vb));
+    bool is_single = vmware_level(vb) == VMWARE_LEVEL_BASIC;
+    bool has_all = fill(vb, pages);
+
+    if (vb->chunk.count) {
+        uint32_t status = vmware_lock(vb);
+
+        if (has_failed(is_single, status))
+            cycle->is_over = true;
+    }
+    if (has_all && cycle->refused[cycle->size] < VMWARE_REFUSED_MAX)
+        return;
+    if (cycle->size == SMALL)
+        cycle->is_over = true;
+    cycle->size = SMALL; /* R-L-07, D-L-03 */
+}
+
+void vmware_modern_inflate(struct vmware_balloon *vb)
+{
+    unsigned commands = vmware_chunk_max(vb) == 1 ? STEP_COMMANDS : 1;
+
+    for (; commands > 0 && !vb->cycle.is_over; commands--) {
+        int64_t change = vmware_modern_change(vb);
+
+        if (change <= 0)
+            vb->cycle.is_over = true;
+        else
+            inflate_chunk(vb, (uint64_t)change);
+    }
+}
+
+/* After small pages come groups; then the cycle has seen them all. */
+static void next_size(struct vmware_balloon *vb)
+{
+    struct vmware_cycle *cycle = &vb->cycle;
+
+    if (cycle->size == HUGE) {
+        cycle->is_over = true;
+        return;
+    }
+    cycle->size = HUGE;
+    cycle->left = vb->sets[HUGE].frames / BLOCK_FRAMES;
+}
+
+static void deflate_chunk(struct vmware_balloon *vb, uint64_t change)
+{
+    struct vmware_cycle *cycle = &vb->cycle;
+    uint64_t frames = vmware_frames(cycle->size);
+    bool is_single = vmware_level(vb) == VMWARE_LEVEL_BASIC;
+    uint32_t gone;
+
+    vmware_pick(vb, cycle->size,
+                min_u64(min_u64((change + frames - 1) / frames, cycle->left),
+                        vmware_chunk_max(vb)));
+    cycle->left -= vb->chunk.count;
+    uint32_t status = vmware_unlock(vb, &gone);
+    if (has_failed(is_single, status))
+        cycle->is_over = true;
+}
+
+void vmware_modern_deflate(struct vmware_balloon *vb)
+{
+    unsigned commands = vmware_chunk_max(vb) == 1 ? STEP_COMMANDS : 1;
+
+    for (; commands > 0 && !vb->cycle.is_over; commands--) {
+        int64_t change = vmware_modern_change(vb);
+
+        if (change >= 0)
+            vb->cycle.is_over = true;
+        else if (vb->cycle.left == 0)
+            next_size(vb);
+        else
+            deflate_chunk(vb, (uint64_t)-change);
+    }
+}

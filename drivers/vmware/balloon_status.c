@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* What the driver tells about itself. */
+#include "drivers/vmware/balloon_internal.h"
+
+#include "base/bits.h"
+
+/* In a cycle: refused, in the chunk of a group that is being offered in pieces. */
+static uint64_t kept_frames(const struct vmware_balloon *vb)
+{
+    return vb->refused[SMALL].count + (uint64_t)vb->refused[HUGE].count * BLOCK_FRAMES +
+           vb->cycle.split_left;
+}
+
+void vmware_balloon_get_status(const struct vmware_balloon *vb,
+                               struct vmware_balloon_status *out)
+{
+    *out = (struct vmware_balloon_status){
+        .state = vb->state,
+        .policy = vb->opts.policy,
+        .level = vmware_level(vb),
+        .wished_caps = vb->wished_caps,
+        .caps = vb->caps,
+        .has_doorbell = vb->has_doorbell,
+        .is_reset_due = vb->is_reset_due,
+        .is_moving = vb->phase != PHASE_IDLE || vb->state == VMWARE_BALLOON_DETACHING,
+        .wish_frames = vb->wish,
+        .target_frames = vb->target,
+        .limit_frames = vb->limit,
+        .size_frames = vmware_size(vb),
+        .huge_frames = vb->sets[HUGE].frames,
+        .refused_frames = kept_frames(vb),
+        .rate_alloc = vb->rate_alloc,
+        .rate_free = vb->rate_free,
+        .slow_cycles = vb->slow_cycles,
+        .last_start = vb->last_start,
+        .set_bytes = vb->sets[SMALL].bytes + vb->sets[HUGE].bytes,
+        .count = vb->count,
+    };
+}
+
+bool vmware_balloon_next_range(const struct vmware_balloon *vb, pfn_t from, pfn_t *first,
+                               uint64_t *frames)
+{
+    pfn_t other;
+    uint64_t other_frames;
+    bool has_small = page_set_next(&vb->sets[SMALL], from, first, frames);
+
+    if (!page_set_next(&vb->sets[HUGE], from, &other, &other_frames))
+        return has_small;
+    if (!has_small || other.n < first->n) {
+        *first = other;
+        *frames = other_frames;
+    }
+    return true;
+}
