@@ -82,9 +82,9 @@ bool page_set_take(struct page_set *set, uint32_t max, struct page_run *out);
 bool page_set_take_of(struct page_set *set, pfn_t block, uint32_t max,
                       struct page_run *out);
 
-/* The first frames in pieces at or above `from`, neighbours in one block, up to `max`; they stay in the set.
- * False: there are none. */
-bool page_set_find_pieces(const struct page_set *set, pfn_t from, uint32_t max,
+/* The last frames in pieces below `below`, neighbours in one block, up to `max`; they stay in the set. False:
+ * there are none. */
+bool page_set_find_pieces(const struct page_set *set, pfn_t below, uint32_t max,
                           struct page_run *out);
 
 /* Remove frames that page_set_find_pieces() gives. Until page_set_trim() they can be added again without

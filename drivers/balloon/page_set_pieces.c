@@ -1,56 +1,75 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Frames in pieces by their number: the next ones from a place on, and these out of the set. */
+/* Frames in pieces by their number: the last ones below a place, and these out of the set. */
 #include "drivers/balloon/page_set_internal.h"
 
-/* The first neighbours in a block's map at or above frame `i` of it. False: there are none. */
-static bool find_in_map(const uint64_t *map, unsigned i, uint32_t max, unsigned *first,
+/* The last neighbours in a block's map below frame `end` of it. False: there are none. */
+static bool find_in_map(const uint64_t *map, unsigned end, uint32_t max, unsigned *first,
                         uint32_t *frames)
 {
-    while (i < BLOCK_FRAMES && !(map[i / 64] >> i % 64))
-        i = (i / 64 + 1) * 64;
-    if (i >= BLOCK_FRAMES)
+    while (end > 0 && !(map[(end - 1) / 64] & (UINT64_MAX >> (63 - (end - 1) % 64))))
+        end = (end - 1) / 64 * 64;
+    if (end == 0)
         return false;
-    i += (unsigned)__builtin_ctzll(map[i / 64] >> i % 64);
-    *first = i;
-    *frames = 0;
-    for (; i < BLOCK_FRAMES && *frames < max && map[i / 64] & BIT64(i % 64); i++)
-        ++*frames;
+    uint64_t word = map[(end - 1) / 64] & (UINT64_MAX >> (63 - (end - 1) % 64));
+
+    end = (end - 1) / 64 * 64 + 64 - (unsigned)__builtin_clzll(word);
+    for (*frames = 0; end > 0 && *frames < max; --end, ++*frames) {
+        if (!(map[(end - 1) / 64] & BIT64((end - 1) % 64)))
+            break;
+    }
+    *first = end;
     return true;
 }
 
-/* The same in a chunk, from `from` on or from its start. */
-static bool find_in_chunk(struct page_chunk *chunk, pfn_t from, uint32_t max,
-                          struct page_run *out)
+/* The last block in pieces of a chunk below block `end` of it. False: there is none. */
+static bool find_parts(const struct page_chunk *chunk, unsigned end, unsigned *block)
 {
-    bool is_first = chunk->number == from.n >> CHUNK_SHIFT;
-    unsigned block = is_first ? (unsigned)(from.n >> BLOCK_ORDER) % CHUNK_BLOCKS : 0;
-    unsigned start = is_first ? page_in_block(from) : 0;
+    while (end > 0) {
+        unsigned last = end - 1;
+        uint64_t word = chunk->parts[last / 64] & (UINT64_MAX >> (63 - last % 64));
 
-    for (; block < CHUNK_BLOCKS; block++, start = 0) {
-        struct page_place at = {chunk, block / 64, block % 64};
-        unsigned first;
-
-        if (!(chunk->parts[at.group] >> at.index)) {
-            block |= 63; /* no more in this group */
-            continue;
+        if (word) {
+            *block = last / 64 * 64 + 63 - (unsigned)__builtin_clzll(word);
+            return true;
         }
-        if (!(chunk->parts[at.group] & BIT64(at.index)) ||
-            !find_in_map(page_place_map(at), start, max, &first, &out->frames))
-            continue;
-        out->first =
-            pfn_of((chunk->number << CHUNK_SHIFT) + block * BLOCK_FRAMES + first);
-        return true;
+        end = last / 64 * 64;
     }
     return false;
 }
 
-bool page_set_find_pieces(const struct page_set *set, pfn_t from, uint32_t max,
+/* The same in a chunk; `end` counts its frames. */
+static bool find_in_chunk(struct page_chunk *chunk, uint64_t end, uint32_t max,
                           struct page_run *out)
 {
+    unsigned block, first;
+
+    while (end > 0 &&
+           find_parts(chunk, (unsigned)((end - 1) >> BLOCK_ORDER) + 1, &block)) {
+        uint64_t start = (uint64_t)block << BLOCK_ORDER;
+        struct page_place at = {chunk, block / 64, block % 64};
+
+        if (find_in_map(page_place_map(at), (unsigned)min_u64(end - start, BLOCK_FRAMES),
+                        max, &first, &out->frames)) {
+            out->first = pfn_of((chunk->number << CHUNK_SHIFT) + start + first);
+            return true;
+        }
+        end = start;
+    }
+    return false;
+}
+
+bool page_set_find_pieces(const struct page_set *set, pfn_t below, uint32_t max,
+                          struct page_run *out)
+{
+    size_t i = page_chunk_lower(set, below.n >> CHUNK_SHIFT);
+
     if (!set->in_parts || max == 0)
         return false;
-    for (size_t i = page_chunk_lower(set, from.n >> CHUNK_SHIFT); i < set->count; i++) {
-        if (find_in_chunk(set->chunks[i], from, max, out))
+    if (i < set->count && set->chunks[i]->number == below.n >> CHUNK_SHIFT &&
+        find_in_chunk(set->chunks[i], below.n % BIT64(CHUNK_SHIFT), max, out))
+        return true;
+    while (i-- > 0) {
+        if (find_in_chunk(set->chunks[i], BIT64(CHUNK_SHIFT), max, out))
             return true;
     }
     return false;

@@ -66,7 +66,7 @@ uint32_t vmware_send_chunk(struct vmware_balloon *vb, enum vmware_command single
     if (status == VMWARE_SUCCESS && is_batch)
         read_entries(vb);
     /* R-L-05; an old host is not known to say the target here. */
-    if (status == VMWARE_SUCCESS && vb->has_caps)
+    if (status == VMWARE_SUCCESS && vb->caps & ~VMWARE_CAP_BASIC)
         vmware_adopt(vb, target);
     if (status == VMWARE_CMD_INVALID)
         note_invalid(vb, is_batch);

@@ -106,7 +106,7 @@ struct vmware_balloon {
 
     uint64_t wish, target, limit;
     struct page_set sets[VMWARE_SIZES];
-    pfn_t cursors[VMWARE_SIZES]; /* where the next page to leave is looked for */
+    pfn_t cursors[VMWARE_SIZES]; /* pages to leave are looked for below (small), above */
 
     uint32_t rate_alloc, rate_free, slow_cycles;
 

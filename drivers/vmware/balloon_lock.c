@@ -93,6 +93,7 @@ static void add(struct vmware_balloon *vb, unsigned size, struct vmware_page pag
     uint32_t frames = (uint32_t)vmware_frames(size);
 
     page_set_add(&vb->sets[size], (struct page_run){page.first, frames});
+    vb->cursors[SMALL] = pfn_of(UINT64_MAX);
     if (!vb->opts.shrink)
         hal->account(hal->ctx, frames);
 }

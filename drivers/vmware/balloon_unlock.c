@@ -7,6 +7,7 @@
 
 #include "base/bits.h"
 
+/* From the top: what was locked last, where the OS hands frames out upwards (R-W-25). */
 static void pick_small(struct vmware_balloon *vb, uint32_t max)
 {
     struct vmware_chunk *chunk = &vb->chunk;
@@ -15,13 +16,13 @@ static void pick_small(struct vmware_balloon *vb, uint32_t max)
 
     while (chunk->count < max) {
         if (!page_set_find_pieces(&vb->sets[SMALL], *cursor, max - chunk->count, &run)) {
-            *cursor = pfn_of(0); /* there are more in front of it: the caller counts */
+            *cursor = pfn_of(UINT64_MAX); /* there are more above it: the caller counts */
             continue;
         }
-        for (uint32_t i = 0; i < run.frames; i++)
+        for (uint32_t i = run.frames; i-- > 0;)
             chunk->pages[chunk->count++] =
                 (struct vmware_page){pfn_add(run.first, i), RUN_UNTOUCHED};
-        *cursor = pfn_add(run.first, run.frames);
+        *cursor = run.first;
     }
 }
 
@@ -120,7 +121,8 @@ static bool pop_small(struct vmware_balloon *vb)
     uint32_t count = 0;
 
     while (count < STEP_FRAMES &&
-           page_set_find_pieces(&vb->sets[SMALL], pfn_of(0), STEP_FRAMES - count, &run)) {
+           page_set_find_pieces(&vb->sets[SMALL], pfn_of(UINT64_MAX), STEP_FRAMES - count,
+                                &run)) {
         for (uint32_t i = 0; i < run.frames; i++)
             vmware_drop(vb, SMALL, pfn_add(run.first, i));
         count += run.frames;
