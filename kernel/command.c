@@ -30,6 +30,7 @@ static struct {
 
 static void help(int argc, char **argv);
 static void balloon(int argc, char **argv);
+static void vmmemctl(int argc, char **argv);
 
 /* True when the line names no way out, or one there is. */
 static bool is_way_sound(int argc, char **argv)
@@ -72,6 +73,7 @@ static const struct command commands[] = {
     {"run", "APP [ARGS]: start an app; without APP, the list", true, command_run},
     {"stop", "end the app that runs", false, command_stop},
     {"balloon", "map|detach|attach", true, balloon},
+    {"vmmemctl", "what the VMware balloon counts", false, vmmemctl},
     {"reboot", "[acpi|efi|keyboard|port|fault]: start again", false, reboot},
     {"suspend", "to RAM, until the host wakes this machine", true, command_suspend},
     {"poweroff", "[acpi|efi|...]: switch off", false, poweroff},
@@ -129,6 +131,13 @@ static void balloon(int argc, char **argv)
         }
     }
     command_error("balloon", "say map, detach or attach");
+}
+
+static void vmmemctl(int argc, char **argv)
+{
+    (void)argc;
+    if (drivers_vmmemctl())
+        command_error(argv[0], "there is no VMware balloon");
 }
 
 /* Cut a line at blanks, in place. */

@@ -57,12 +57,13 @@ void command_doctor(int argc, char **argv)
                verdict(wx == 0), (ull)wx, paging_features());
     log_answer("doctor: ok: memory, the books agree");
     log_answer("doctor: ok: console input by %s", console_input_mode());
-    if (drivers_balloon_stats() == 0) /* event=stats, of the balloon */
+    if (drivers_balloon_stats() == 0) /* event=stats, of the balloons */
         log_answer("doctor: ok: balloon, %llu KiB inside, %llu bytes of bookkeeping",
                    (ull)(drivers_ballooned_frames() * FRAME_SIZE / KIB),
                    (ull)drivers_metadata_bytes());
     else
         log_answer("doctor: no balloon");
+    drivers_vmware_doctor();
     hotplug_get_status(&hotplug);
     report_hotplug(&hotplug);
     event_emit("event=doctor wx=%llu lines_masked=%u irq=%s input=%s clock=%s nmi=%u "

@@ -104,6 +104,49 @@ const struct config_key config_keys[CONFIG_KEY_COUNT] = {
         .meaning = "new starts of a broken device in a minute; 0: any number, at once",
     },
     {
+        .name = "vmware.enable",
+        .type = CONFIG_TYPE_BOOL,
+        .built_in = "on",
+        .meaning = "attach the VMware balloon on a VMware host",
+    },
+    {
+        .name = "vmware.policy",
+        .type = CONFIG_TYPE_CHOICE,
+        .built_in = "modern",
+        .allowed = "modern|classic",
+        .meaning =
+            "go on until the target is met, or one cycle a second with bounded rates",
+    },
+    {
+        .name = "vmware.level",
+        .type = CONFIG_TYPE_CHOICE,
+        .built_in = "auto",
+        .allowed = "auto|basic|batched|batched-2m",
+        .meaning = "the most that is asked of the host; auto: all there is",
+    },
+    {
+        .name = "vmware.guest_type",
+        .type = CONFIG_TYPE_CHOICE,
+        .built_in = "linux",
+        .allowed = "unknown|linux|bsd|windows-nt4|windows|solaris|macos",
+        .meaning = "what the host is told that we are: it may choose a limit by it",
+    },
+    {
+        .name = "vmware.poll",
+        .type = CONFIG_TYPE_TIME,
+        .built_in = "100ms",
+        .min = 10 * NS_PER_MS,
+        .max = 10 * NS_PER_S,
+        .meaning =
+            "time between two questions for the target (modern; classic: a second)",
+    },
+    {
+        .name = "vmware.shrink",
+        .type = CONFIG_TYPE_BOOL,
+        .built_in = "off",
+        .meaning = "take memory back from the VMware balloon before it runs out",
+    },
+    {
         .name = "app",
         .type = CONFIG_TYPE_TEXT,
         .built_in = "",

@@ -11,6 +11,7 @@
 #include "kernel/mcfg.h"
 #include "kernel/memory.h"
 #include "kernel/virtio_console.h"
+#include "kernel/vmware.h"
 #include "kernel/x86/mmio.h"
 
 #include "base/bits.h"
@@ -196,6 +197,7 @@ void drivers_stopped(const struct virtio_port *port)
 
 void drivers_suspend(drivers_done_fn *done, void *ctx)
 {
+    vmware_device_suspend(); /* at once */
     for (unsigned i = 0; i < DEVICES_MAX; i++)
         devices[i].is_falling_asleep = devices[i].driver != NULL;
     suspend.done = done;
@@ -216,6 +218,7 @@ void drivers_resume(void)
         if (err)
             log_error("%s: does not resume: %s", driver->name, err_name(err));
     }
+    vmware_device_resume();
 }
 
 static void on_device(const struct virtio_place *place)
@@ -254,12 +257,14 @@ void drivers_start(void)
     if (!has_pci)
         log_info("drivers: no PCI");
     virtio_find(drivers_pci_host(), on_device);
+    vmware_device_start();
 }
 
 uint64_t drivers_oom(uint64_t frames)
 {
     hal_note_oom();
-    return balloon_device_oom(frames);
+    uint64_t got = balloon_device_oom(frames);
+    return got < frames ? got + vmware_device_oom(frames - got) : got;
 }
 
 void drivers_memory_freed(void)
@@ -269,7 +274,7 @@ void drivers_memory_freed(void)
 
 uint64_t drivers_ballooned_frames(void)
 {
-    return balloon_device_frames();
+    return balloon_device_frames() + vmware_device_frames();
 }
 
 uint64_t drivers_hinted_frames(void)
@@ -284,13 +289,13 @@ uint64_t drivers_release_hinted(uint64_t frames)
 
 bool drivers_is_ballooned(pfn_t first, uint64_t frames)
 {
-    return balloon_device_has(first, frames);
+    return balloon_device_has(first, frames) || vmware_device_has(first, frames);
 }
 
 void drivers_balloon_figures(struct balloon_figures *out)
 {
-    out->target = balloon_device_target();
-    out->frames = balloon_device_frames();
+    out->target = balloon_device_target() + vmware_device_target();
+    out->frames = balloon_device_frames() + vmware_device_frames();
 }
 
 void drivers_evacuate(void)
@@ -300,25 +305,51 @@ void drivers_evacuate(void)
 
 uint64_t drivers_metadata_bytes(void)
 {
-    return balloon_device_bytes();
+    return balloon_device_bytes() + vmware_device_bytes();
+}
+
+/* A command is for both balloons: it is done when one of them did it, and fails as the one that is there. */
+static int both(int virtio, int vmware)
+{
+    if (virtio == 0 || vmware == 0)
+        return 0;
+    return virtio == -ENODEV ? vmware : virtio;
 }
 
 int drivers_balloon_attach(void)
 {
-    return balloon_device_reattach();
+    int virtio = balloon_device_reattach();
+
+    return both(virtio, vmware_device_reattach());
 }
 
 int drivers_balloon_detach(void)
 {
-    return balloon_device_detach();
+    int virtio = balloon_device_detach();
+
+    return both(virtio, vmware_device_detach());
 }
 
 int drivers_balloon_map(void)
 {
-    return balloon_device_map();
+    int virtio = balloon_device_map();
+
+    return both(virtio, vmware_device_map());
 }
 
 int drivers_balloon_stats(void)
 {
-    return balloon_device_stats();
+    int virtio = balloon_device_stats();
+
+    return both(virtio, vmware_device_stats());
+}
+
+int drivers_vmmemctl(void)
+{
+    return vmware_device_vmmemctl();
+}
+
+void drivers_vmware_doctor(void)
+{
+    vmware_device_doctor();
 }

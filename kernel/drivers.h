@@ -67,9 +67,15 @@ void drivers_balloon_figures(struct balloon_figures *out);
 /* Bytes the balloons' own bookkeeping costs. */
 uint64_t drivers_metadata_bytes(void);
 
-/* The commands. They print `@` lines. 0; -ENODEV: no balloon device; -EBUSY: the last detach or reset
+/* The commands; for both balloons. They print `@` lines. 0; -ENODEV: no balloon device; -EBUSY: the last detach or reset
  * goes on; other errors of attaching. Detach goes on by itself until `event=detached`. */
 int drivers_balloon_attach(void);
 int drivers_balloon_detach(void);
 int drivers_balloon_map(void);
 int drivers_balloon_stats(void);
+
+/* What the VMware balloon counts, for people and as `@` lines; -ENODEV: there is none. */
+int drivers_vmmemctl(void);
+
+/* The doctor's line about VMware. */
+void drivers_vmware_doctor(void);

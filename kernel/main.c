@@ -21,6 +21,7 @@
 #include "kernel/suspend.h"
 #include "kernel/task.h"
 #include "kernel/timer.h"
+#include "kernel/vmware_detect.h"
 #include "kernel/x86/cpu.h"
 #include "kernel/x86/cpu_brand.h"
 #include "kernel/x86/paging.h"
@@ -130,6 +131,7 @@ void kernel_main(paddr_t info)
     config_load(&boot);      /* settings of every channel; reads low memory */
     apply_log_settings();
     config_print();
+    vmware_detect_early(&boot); /* what only the low memory tells */
     framebuffer_suspend();
     memory_enter(&boot, run); /* final tables, own stack */
 }

@@ -39,20 +39,35 @@ static bool find_table(const struct boot_info *info, struct smbios_table *out)
     return false;
 }
 
+/* The table that can be read, or false. */
+static bool open_table(const struct boot_info *info, struct smbios_table *table)
+{
+    if (!find_table(info, table))
+        return false;
+    if (table->addr > 4 * GIB - TABLE_MAX) {
+        log_error("smbios: table at 0x%llx lies above 4 GiB, not read",
+                  (unsigned long long)table->addr);
+        return false;
+    }
+    /* A 3.0 entry point gives a maximum only; the end structure comes earlier. */
+    if (table->size_bytes > TABLE_MAX)
+        table->size_bytes = TABLE_MAX;
+    return true;
+}
+
 void smbios_each_option(const struct boot_info *info, smbios_option_fn *fn, void *ctx)
 {
     struct smbios_table table;
 
-    if (!find_table(info, &table))
-        return;
-    if (table.addr > 4 * GIB - TABLE_MAX) {
-        log_error("smbios: table at 0x%llx lies above 4 GiB, not read",
-                  (unsigned long long)table.addr);
-        return;
-    }
-    /* A 3.0 entry point gives a maximum only; the end structure comes earlier. */
-    if (table.size_bytes > TABLE_MAX)
-        table.size_bytes = TABLE_MAX;
-    if (smbios_each_oem_option(low_bytes(table.addr), table.size_bytes, fn, ctx))
+    if (open_table(info, &table) &&
+        smbios_each_oem_option(low_bytes(table.addr), table.size_bytes, fn, ctx))
         log_warn("smbios: a structure does not fit the table, the rest is not read");
+}
+
+bool smbios_system_serial(const struct boot_info *info, char *out, size_t size)
+{
+    struct smbios_table table;
+
+    return open_table(info, &table) &&
+           smbios_find_serial(low_bytes(table.addr), table.size_bytes, out, size) == 0;
 }

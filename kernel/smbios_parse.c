@@ -9,9 +9,11 @@
 
 #include <stdbool.h>
 
+#define TYPE_SYSTEM      1
 #define TYPE_OEM_STRINGS 11
 #define TYPE_END         127
 #define HEADER_BYTES     4 /* type, length, handle */
+#define SYSTEM_SERIAL    7 /* 7.2: where the serial number's string is named */
 
 #define OPTION_PREFIX     "aerostat:"
 #define OPTION_PREFIX_LEN (sizeof(OPTION_PREFIX) - 1)
@@ -105,4 +107,46 @@ int smbios_each_oem_option(const uint8_t *table, size_t len,
             return -EINVAL;
     }
     return at == len ? 0 : -EINVAL;
+}
+
+/* String `number`, from 1, of those behind a structure. 0: there is none. */
+static size_t copy_string(const uint8_t *table, size_t at, size_t len, unsigned number,
+                          char *out, size_t size)
+{
+    size_t n = 0;
+
+    for (; number > 1 && at < len && table[at] != 0; number--) {
+        const uint8_t *end = __builtin_memchr(table + at, '\0', len - at);
+
+        if (!end)
+            return 0;
+        at = (size_t)(end - table) + 1;
+    }
+    while (number == 1 && at + n < len && table[at + n] != 0 && n + 1 < size) {
+        out[n] = (char)table[at + n];
+        n++;
+    }
+    out[n] = '\0';
+    return n;
+}
+
+int smbios_find_serial(const uint8_t *table, size_t len, char *out, size_t size)
+{
+    size_t at = 0;
+
+    while (len - at >= HEADER_BYTES && table[at] != TYPE_END) {
+        uint8_t type = table[at], fixed = table[at + 1];
+
+        if (fixed < HEADER_BYTES || fixed > len - at)
+            return -EINVAL;
+        if (type == TYPE_SYSTEM && fixed > SYSTEM_SERIAL)
+            return copy_string(table, at + fixed, len, table[at + SYSTEM_SERIAL], out,
+                               size)
+                       ? 0
+                       : -ENODEV;
+        at = walk_strings(table, at + fixed, len, NULL, NULL);
+        if (at == 0)
+            return -EINVAL;
+    }
+    return -ENODEV;
 }

@@ -22,3 +22,7 @@ int smbios_parse_entry(const uint8_t *bytes, size_t len, struct smbios_table *ou
 int smbios_each_oem_option(const uint8_t *table, size_t len,
                            void (*fn)(void *ctx, const char *text, size_t len),
                            void *ctx);
+
+/* The serial number of structure type 1, cut to fit `size` with its NUL. 0; -ENODEV: it has none; -EINVAL: the
+ * structures before it do not fit the table. */
+int smbios_find_serial(const uint8_t *table, size_t len, char *out, size_t size);

@@ -53,6 +53,47 @@ static void oem_strings_are_handed_out(void **state)
     assert_string_equal(found, "irq=poll;run=fill 8;panic=halt;");
 }
 
+/* As walk(): an exact copy. */
+static int serial(const void *table, size_t len, size_t size)
+{
+    uint8_t *copy = malloc(len ? len : 1);
+    char *text = malloc(size);
+    int err;
+
+    memcpy(copy, table, len);
+    found[0] = '\0';
+    err = smbios_find_serial(copy, len, text, size);
+    if (!err)
+        snprintf(found, sizeof(found), "%s", text);
+    free(text);
+    free(copy);
+    return err;
+}
+
+#define SERIAL(text, size) serial(text, sizeof(text) - 1, size)
+
+static void the_serial_number_is_found(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        SERIAL("\x00\x05\x01\x00\x01other\0\0"
+               "\x01\x08\x02\x00\x01\x02\x00\x03maker\0model\0VMware-56 4d\0\0",
+               64),
+        0);
+    assert_string_equal(found, "VMware-56 4d");
+    assert_int_equal(SERIAL("\x01\x08\x02\x00\x00\x00\x00\x01VMware-56\0\0", 4), 0);
+    assert_string_equal(found, "VMw"); /* cut */
+    assert_int_equal(SERIAL("\x01\x08\x02\x00\x00\x00\x00\x01VMw", 64), 0);
+    assert_string_equal(found, "VMw"); /* the table ends in it */
+    assert_int_equal(SERIAL("\x01\x08\x02\x00\x00\x00\x00\x00x\0\0", 64), -ENODEV);
+    assert_int_equal(SERIAL("\x01\x08\x02\x00\x00\x00\x00\x02x\0\0", 64), -ENODEV);
+    assert_int_equal(SERIAL("\x01\x08\x02\x00\x00\x00\x00\x02x", 64), -ENODEV);
+    assert_int_equal(SERIAL("\x01\x06\x02\x00\x00\x00\0\0", 64), -ENODEV); /* too old */
+    assert_int_equal(SERIAL("\x00\x03\x01\x00", 64), -EINVAL);
+    assert_int_equal(SERIAL("\x7f\x04\x01\x00\0\0", 64), -ENODEV);
+    assert_int_equal(SERIAL("", 64), -ENODEV);
+}
+
 static void broken_structures_end_the_walk(void **state)
 {
     (void)state;
@@ -216,6 +257,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(oem_strings_are_handed_out),
+        cmocka_unit_test(the_serial_number_is_found),
         cmocka_unit_test(broken_structures_end_the_walk),
         cmocka_unit_test(odd_ends),
         cmocka_unit_test(random_structures),

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The VMware balloon's life in this kernel. What it says is told by vmware_report.c. */
+#include "kernel/vmware.h"
+#include "kernel/config.h"
+#include "kernel/hal.h"
+#include "kernel/log.h"
+#include "kernel/vmware_detect.h"
+#include "kernel/vmware_report.h"
+#include "kernel/x86/backdoor.h"
+#include "kernel/x86/confidential.h"
+
+#include "base/bits.h"
+#include "base/err.h"
+
+/* Owned by the balloon's task. */
+static struct {
+    struct vmware_found found;
+    bool is_usable; /* detected, and the settings allow it */
+    struct hal_client client;
+    struct vmware_balloon *vb; /* NULL: not attached */
+    int refusal;               /* why the last attach failed */
+} device;
+
+static void run(void *ctx)
+{
+    struct vmware_balloon_status now;
+
+    (void)ctx;
+    if (!device.vb)
+        return;
+    vmware_balloon_step(device.vb);
+    vmware_report(device.vb);
+    vmware_balloon_get_status(device.vb, &now);
+    if (now.state != VMWARE_BALLOON_OFF)
+        return;
+    vmware_balloon_destroy(device.vb);
+    device.vb = NULL;
+    vmware_report_detached();
+}
+
+static const struct {
+    const char *name;
+    uint32_t caps; /* without the doorbell */
+} levels[] = {
+    {"auto", VMWARE_CAPS_ALL & ~VMWARE_CAP_SIGNALLED},
+    {"basic", VMWARE_CAP_BASIC | VMWARE_CAP_64_BIT},
+    {"batched", VMWARE_CAP_BASIC | VMWARE_CAP_BATCHED | VMWARE_CAP_64_BIT},
+    {"batched-2m", VMWARE_CAPS_ALL & ~VMWARE_CAP_SIGNALLED},
+};
+
+static uint32_t wished_caps(void)
+{
+    uint32_t caps = 0;
+
+    for (unsigned i = 0; i < ARRAY_LEN(levels); i++) {
+        if (config_is("vmware.level", levels[i].name))
+            caps = levels[i].caps;
+    }
+    return caps;
+}
+
+static enum vmware_guest guest_type(void)
+{
+    static const char *const names[] = {"unknown", "linux",   "bsd",  "windows-nt4",
+                                        "windows", "solaris", "macos"};
+    unsigned i = 0;
+
+    while (i + 1 < ARRAY_LEN(names) && !config_is("vmware.guest_type", names[i]))
+        i++;
+    return (enum vmware_guest)i;
+}
+
+static const char *why(int err)
+{
+    return err == -ENODEV ? "the host has no balloon" : err_name(err);
+}
+
+static int attach(void)
+{
+    const struct vmware_balloon_opts opts = {
+        .policy = config_is("vmware.policy", "classic") ? VMWARE_POLICY_CLASSIC
+                                                        : VMWARE_POLICY_MODERN,
+        .guest = guest_type(),
+        .caps = wished_caps(),
+        .period_ns = config_u64("vmware.poll"),
+        .shrink = config_bool("vmware.shrink"),
+    };
+
+    /* Contents of what comes back are anybody's: where freed memory is to be zero it must be filled. */
+    device.client.gives_anything = config_is("balloon.poison", "zero");
+    device.refusal =
+        vmware_balloon_attach(&machine_backdoor, &device.client.hal, &opts, &device.vb);
+    if (device.refusal) {
+        log_warn("vmware-balloon: not attached: %s", why(device.refusal));
+        vmware_report_refused(why(device.refusal));
+        return device.refusal;
+    }
+    vmware_report_attached(device.vb, &device.found);
+    return 0;
+}
+
+void vmware_device_start(void)
+{
+    vmware_detect(&device.found);
+    if (device.found.way == VMWARE_NOT)
+        return;
+    log_info("vmware-balloon: VMware by %s, product %s",
+             vmware_way_name(device.found.way), vmware_product_name(&device.found));
+    if (!config_bool("balloon.enable") || !config_bool("vmware.enable")) {
+        log_info("vmware-balloon: left out by the settings");
+        return;
+    }
+    if (cpu_is_confidential()) { /* the port would be a fault */
+        log_info("vmware-balloon: not in a confidential guest");
+        return;
+    }
+    device.is_usable = true;
+    hal_client_init(&device.client, "vmware-balloon", run, NULL);
+    vmware_report_init(&device.client.task);
+    attach();
+}
+
+int vmware_device_reattach(void)
+{
+    if (!device.is_usable)
+        return -ENODEV;
+    return device.vb ? -EBUSY : attach();
+}
+
+int vmware_device_detach(void)
+{
+    if (!device.vb)
+        return -ENODEV;
+    vmware_balloon_detach(device.vb);
+    return 0;
+}
+
+int vmware_device_map(void)
+{
+    if (!device.vb)
+        return -ENODEV;
+    vmware_report_map(device.vb);
+    return 0;
+}
+
+int vmware_device_stats(void)
+{
+    if (!device.vb)
+        return -ENODEV;
+    vmware_report_stats(device.vb);
+    return 0;
+}
+
+int vmware_device_vmmemctl(void)
+{
+    if (!device.vb)
+        return -ENODEV;
+    vmware_report_vmmemctl(device.vb);
+    return 0;
+}
+
+uint64_t vmware_device_oom(uint64_t frames)
+{
+    uint64_t got = 0;
+
+    if (device.vb) {
+        got = vmware_balloon_oom(device.vb, frames);
+        vmware_report(device.vb);
+    }
+    return got;
+}
+
+static struct vmware_balloon_status status(void)
+{
+    struct vmware_balloon_status now = {.state = VMWARE_BALLOON_OFF};
+
+    if (device.vb)
+        vmware_balloon_get_status(device.vb, &now);
+    return now;
+}
+
+/* With those that are refused and kept for the moment: they are not the allocator's. */
+uint64_t vmware_device_frames(void)
+{
+    struct vmware_balloon_status now = status();
+
+    return now.size_frames + now.refused_frames;
+}
+
+uint64_t vmware_device_target(void)
+{
+    return status().wish_frames;
+}
+
+bool vmware_device_has(pfn_t first, uint64_t frames)
+{
+    pfn_t found;
+    uint64_t count;
+
+    return device.vb && vmware_balloon_next_range(device.vb, first, &found, &count) &&
+           found.n < first.n + frames;
+}
+
+uint64_t vmware_device_bytes(void)
+{
+    return status().set_bytes;
+}
+
+void vmware_device_suspend(void)
+{
+    if (device.vb)
+        vmware_balloon_suspend(device.vb);
+}
+
+void vmware_device_resume(void)
+{
+    if (device.vb)
+        vmware_balloon_resume(device.vb);
+}
+
+void vmware_device_doctor(void)
+{
+    struct vmware_balloon_status now = status();
+    const char *way = vmware_way_name(device.found.way);
+
+    if (device.found.way == VMWARE_NOT)
+        log_answer("doctor: no VMware");
+    else if (!device.vb)
+        log_answer("doctor: VMware by %s, product %s; no balloon: %s", way,
+                   vmware_product_name(&device.found),
+                   device.refusal ? why(device.refusal) : "left out or detached");
+    else
+        log_answer("doctor: %s: VMware by %s, product %s; balloon %s, level %s, "
+                   "capabilities 0x%x of 0x%x, doorbell %s",
+                   now.is_reset_due ? "NOT OK" : "ok", way,
+                   vmware_product_name(&device.found),
+                   now.policy == VMWARE_POLICY_CLASSIC ? "classic" : "modern",
+                   vmware_level_name(now.level), now.caps, now.wished_caps,
+                   now.has_doorbell ? "on" : "off");
+}

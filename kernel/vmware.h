@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The VMware balloon in this kernel: found by what the machine says of itself, driven by its own task, told of
+ * by `@` lines. Beside the virtio balloon, which knows nothing of it. Used by kernel/drivers.c alone.
+ */
+#pragma once
+
+#include "base/units.h"
+
+#include <stdbool.h>
+
+/* Detect and attach, if the settings allow. Not finding it is no error. Boot context, after the buses. */
+void vmware_device_start(void);
+
+/* See kernel/drivers.h for what these do; all of them work without a balloon. */
+int vmware_device_reattach(void);
+int vmware_device_detach(void);
+int vmware_device_map(void);
+int vmware_device_stats(void);
+int vmware_device_vmmemctl(void);
+uint64_t vmware_device_oom(uint64_t frames);
+uint64_t vmware_device_frames(void);
+uint64_t vmware_device_target(void);
+bool vmware_device_has(pfn_t first, uint64_t frames);
+uint64_t vmware_device_bytes(void);
+
+/* Around a sleep of the machine: it keeps its frames and sends nothing meanwhile. */
+void vmware_device_suspend(void);
+void vmware_device_resume(void);
+
+/* One line for the command doctor: how it was detected, and what was agreed upon. */
+void vmware_device_doctor(void);

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The VMware balloon's `@` lines, and how often they may come. Its figures are in vmware_figures.c. */
+#include "kernel/vmware_report.h"
+#include "kernel/clock.h"
+#include "kernel/event.h"
+#include "kernel/timer.h"
+
+#define EVENT_GAP_NS (50 * NS_PER_MS) /* 20 a second, whatever the host does */
+
+/* Owned by the balloon's task. */
+static struct {
+    struct vmware_balloon_status told; /* what the last events said */
+    uint64_t told_ns, session_ns;
+    struct timer tell_again; /* for what was held back */
+} tell;
+
+typedef unsigned long long ull;
+
+const char *vmware_level_name(enum vmware_level level)
+{
+    static const char *const names[] = {
+        [VMWARE_LEVEL_NONE] = "none",
+        [VMWARE_LEVEL_BASIC] = "basic",
+        [VMWARE_LEVEL_BATCHED] = "batched",
+        [VMWARE_LEVEL_BATCHED_2M] = "batched-2m",
+    };
+
+    return names[level];
+}
+
+static bool may_tell(uint64_t when_ns)
+{
+    if (clock_ns() >= when_ns)
+        return true;
+    timer_set(&tell.tell_again, when_ns);
+    return false;
+}
+
+/* A session was opened: the first, or another after a reset. */
+static void tell_session(const struct vmware_balloon_status *now)
+{
+    if (now->count.resets == tell.told.count.resets ||
+        !may_tell(tell.session_ns + EVENT_GAP_NS))
+        return;
+    event_emit("balloon=vmware event=session count=%llu level=%s caps=0x%x doorbell=%u",
+               (ull)now->count.resets, vmware_level_name(now->level), now->caps,
+               now->has_doorbell);
+    tell.session_ns = clock_ns();
+    tell.told.count.resets = now->count.resets;
+}
+
+static bool has_news(const struct vmware_balloon_status *now)
+{
+    const struct vmware_balloon_status *told = &tell.told;
+    bool has_changed = now->wish_frames != told->wish_frames ||
+                       now->size_frames != told->size_frames ||
+                       (told->is_moving && !now->is_moving);
+
+    return has_changed && may_tell(tell.told_ns + EVENT_GAP_NS);
+}
+
+static void tell_size(const struct vmware_balloon_status *now)
+{
+    bool has_stopped = !now->is_moving && now->size_frames < now->wish_frames;
+
+    event_emit("balloon=vmware target=%llu actual=%llu", (ull)now->wish_frames,
+               (ull)now->size_frames);
+    if (has_stopped && now->state == VMWARE_BALLOON_LIVE)
+        event_emit("balloon=vmware event=shortfall target=%llu actual=%llu limit=%llu",
+                   (ull)now->wish_frames, (ull)now->size_frames, (ull)now->target_frames);
+    tell.told_ns = clock_ns();
+    tell.told.wish_frames = now->wish_frames;
+    tell.told.size_frames = now->size_frames;
+    tell.told.is_moving = now->size_frames != now->wish_frames && now->is_moving;
+}
+
+void vmware_report_init(struct task *task)
+{
+    timer_init(&tell.tell_again, task);
+}
+
+void vmware_report(const struct vmware_balloon *vb)
+{
+    struct vmware_balloon_status now;
+
+    vmware_balloon_get_status(vb, &now);
+    tell_session(&now);
+    if (now.count.shrink_frames != tell.told.count.shrink_frames)
+        event_emit("balloon=vmware event=oom_deflate frames=%llu",
+                   (ull)(now.count.shrink_frames - tell.told.count.shrink_frames));
+    tell.told.count.shrink_frames = now.count.shrink_frames;
+    if (has_news(&now))
+        tell_size(&now);
+}
+
+void vmware_report_attached(const struct vmware_balloon *vb,
+                            const struct vmware_found *found)
+{
+    struct vmware_balloon_status now;
+
+    vmware_balloon_get_status(vb, &now);
+    tell.told = (struct vmware_balloon_status){.state = VMWARE_BALLOON_OFF};
+    event_emit("balloon=vmware event=attached policy=%s wished=0x%x start=0x%x "
+               "detected=%s version=%u product=%s",
+               now.policy == VMWARE_POLICY_CLASSIC ? "classic" : "modern",
+               now.wished_caps, now.last_start, vmware_way_name(found->way),
+               found->has_version ? found->version.version : 0,
+               vmware_product_name(found));
+    vmware_report(vb);
+}
+
+void vmware_report_refused(const char *reason)
+{
+    event_emit("balloon=vmware event=refused reason=\"%s\"", reason);
+}
+
+void vmware_report_detached(void)
+{
+    event_emit("balloon=vmware event=detached");
+}
+
+void vmware_report_map(const struct vmware_balloon *vb)
+{
+    uint64_t ranges = 0, total = 0, frames;
+    pfn_t first = pfn_of(0);
+
+    while (vmware_balloon_next_range(vb, first, &first, &frames)) {
+        event_emit("balloon=vmware map=0x%llx+%llu", (ull)first.n, (ull)frames);
+        first = pfn_add(first, frames);
+        ranges++;
+        total += frames;
+    }
+    event_emit("balloon=vmware event=map_end ranges=%llu frames=%llu", (ull)ranges,
+               (ull)total);
+}
