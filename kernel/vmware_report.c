@@ -11,6 +11,7 @@
 static struct {
     struct vmware_balloon_status told; /* what the last events said */
     uint64_t told_ns, session_ns;
+    bool is_shortfall_told;
     struct timer tell_again; /* for what was held back */
 } tell;
 
@@ -49,29 +50,41 @@ static void tell_session(const struct vmware_balloon_status *now)
     tell.told.count.resets = now->count.resets;
 }
 
+/* It rests short of its target, a cycle more has not changed that, and it has not been said. */
+static bool is_short(const struct vmware_balloon_status *now)
+{
+    return now->state == VMWARE_BALLOON_LIVE && !now->is_moving &&
+           now->size_frames < now->wish_frames && !tell.is_shortfall_told &&
+           now->size_frames == tell.told.size_frames &&
+           now->count.timer > tell.told.count.timer;
+}
+
 static bool has_news(const struct vmware_balloon_status *now)
 {
-    const struct vmware_balloon_status *told = &tell.told;
-    bool has_changed = now->wish_frames != told->wish_frames ||
-                       now->size_frames != told->size_frames ||
-                       (told->is_moving && !now->is_moving);
+    bool has_changed = now->wish_frames != tell.told.wish_frames ||
+                       now->size_frames != tell.told.size_frames || is_short(now);
 
     return has_changed && may_tell(tell.told_ns + EVENT_GAP_NS);
 }
 
 static void tell_size(const struct vmware_balloon_status *now)
 {
-    bool has_stopped = !now->is_moving && now->size_frames < now->wish_frames;
+    bool is_same = now->wish_frames == tell.told.wish_frames &&
+                   now->size_frames == tell.told.size_frames;
 
-    event_emit("balloon=vmware target=%llu actual=%llu", (ull)now->wish_frames,
-               (ull)now->size_frames);
-    if (has_stopped && now->state == VMWARE_BALLOON_LIVE)
+    if (!is_same)
+        event_emit("balloon=vmware target=%llu actual=%llu", (ull)now->wish_frames,
+                   (ull)now->size_frames);
+    tell.is_shortfall_told = tell.is_shortfall_told && is_same;
+    if (is_short(now)) {
         event_emit("balloon=vmware event=shortfall target=%llu actual=%llu limit=%llu",
                    (ull)now->wish_frames, (ull)now->size_frames, (ull)now->target_frames);
+        tell.is_shortfall_told = true;
+    }
     tell.told_ns = clock_ns();
     tell.told.wish_frames = now->wish_frames;
     tell.told.size_frames = now->size_frames;
-    tell.told.is_moving = now->size_frames != now->wish_frames && now->is_moving;
+    tell.told.count.timer = now->count.timer;
 }
 
 void vmware_report_init(struct task *task)
@@ -100,6 +113,7 @@ void vmware_report_attached(const struct vmware_balloon *vb,
 
     vmware_balloon_get_status(vb, &now);
     tell.told = (struct vmware_balloon_status){.state = VMWARE_BALLOON_OFF};
+    tell.is_shortfall_told = false;
     event_emit("balloon=vmware event=attached policy=%s wished=0x%x start=0x%x "
                "detected=%s version=%u product=%s",
                now.policy == VMWARE_POLICY_CLASSIC ? "classic" : "modern",
