@@ -33,8 +33,8 @@ static void read_entries(struct vmware_balloon *vb)
     }
 }
 
-/* A command that was granted and is not known: another START without it, or polling only (2.4 of what the
- * protocol's users agree on has no better way). */
+/* A command that was granted and is not known. Batches: another START, without it. Single ones: nothing is
+ * left but to ask for the target. */
 static void note_invalid(struct vmware_balloon *vb, bool is_batch)
 {
     vb->cycle.is_over = true;
@@ -42,8 +42,9 @@ static void note_invalid(struct vmware_balloon *vb, bool is_batch)
         vb->is_unusable = true;
         return;
     }
-    vb->unwanted_caps |=
-        vb->chunk.size == HUGE ? VMWARE_CAP_BATCHED_2M : VMWARE_CAP_BATCHED;
+    vb->unwanted_caps |= VMWARE_CAP_BATCHED_2M;
+    if (vb->chunk.size == SMALL)
+        vb->unwanted_caps |= VMWARE_CAP_BATCHED;
     vb->is_reset_due = true;
 }
 
