@@ -40,13 +40,17 @@ static bool may_tell(uint64_t when_ns)
 /* A session was opened: the first, or another after a reset. */
 static void tell_session(const struct vmware_balloon_status *now)
 {
-    if (now->count.resets == tell.told.count.resets ||
+    bool is_first = tell.told.state != VMWARE_BALLOON_LIVE;
+
+    if (now->state != VMWARE_BALLOON_LIVE ||
+        (!is_first && now->count.resets == tell.told.count.resets) ||
         !may_tell(tell.session_ns + EVENT_GAP_NS))
         return;
-    event_emit("balloon=vmware event=session count=%llu level=%s caps=0x%x doorbell=%u",
+    event_emit("balloon=vmware event=session resets=%llu level=%s caps=0x%x doorbell=%u",
                (ull)now->count.resets, vmware_level_name(now->level), now->caps,
                now->has_doorbell);
     tell.session_ns = clock_ns();
+    tell.told.state = VMWARE_BALLOON_LIVE;
     tell.told.count.resets = now->count.resets;
 }
 

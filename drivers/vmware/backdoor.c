@@ -29,7 +29,7 @@ uint32_t vmware_balloon_call(const struct vmware_backdoor *door, enum vmware_com
         (cmd == VMWARE_CMD_START && status == VMWARE_SUCCESS_WITH_CAPABILITIES);
 
     if (data && is_success)
-        *data = cmd == VMWARE_CMD_START ? regs.cx : regs.bx;
+        *data = cmd == VMWARE_CMD_START ? (uint32_t)regs.cx : regs.bx;
     return status;
 }
 

@@ -184,16 +184,19 @@ void vmware_balloon_step(struct vmware_balloon *vb)
 /* R-W-03 to R-W-05, R-L-01. */
 static int start(struct vmware_balloon *vb)
 {
+    const struct vmware_tally *guest_id = &vb->count.command[VMWARE_CMD_GUEST_ID];
+
     vmware_open(vb);
     if (vb->last_start == VMWARE_FAILURE)
         return -ENODEV;
-    bool is_accepted = vb->state == VMWARE_BALLOON_LIVE &&
-                       vb->count.command[VMWARE_CMD_GUEST_ID].failed == 0;
-    if (is_accepted || !vmware_is_classic(vb))
+    bool is_open = vb->state == VMWARE_BALLOON_LIVE;
+    if (!vmware_is_classic(vb) || (is_open && guest_id->failed == 0))
         return 0;
-    if (vb->state == VMWARE_BALLOON_LIVE)
+    if (is_open) {
+        log_to(&vb->hal->log, LOG_ERROR, "vmware-balloon: GUEST_ID fails");
         vmware_close(
             vb); /* D-W-03: no session stays open behind a driver that gives up */
+    }
     return -EIO;
 }
 

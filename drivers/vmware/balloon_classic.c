@@ -17,10 +17,11 @@ static bool has_plenty(const struct vmware_balloon *vb)
     return mem.free_bytes >= 2 * mem.reserve_bytes + FRAME_SIZE;
 }
 
-/* R-W-20, R-W-25: the goal of a cycle is set at its start, R-W-12. */
+/* R-W-20, R-W-25: the goal of a cycle is set at its start, R-W-12. The reserve is left to the allocations: a
+ * goal cut to it would be lost whole in the turn that finds no memory. */
 int64_t vmware_classic_change(struct vmware_balloon *vb)
 {
-    int64_t change = (int64_t)vb->target - (int64_t)vmware_size(vb);
+    int64_t change = (int64_t)min_u64(vb->wish, vb->limit) - (int64_t)vmware_size(vb);
     struct vmware_cycle *cycle = &vb->cycle;
 
     cycle->goal =
@@ -42,6 +43,8 @@ static bool take(struct vmware_balloon *vb, struct vmware_page *out)
     if (free_only && !has_plenty(vb)) {
         vb->count.nosleep_alloc.total++;
         vb->count.nosleep_alloc.failed++;
+        vb->count.alloc[SMALL].total++;
+        vb->count.alloc[SMALL].failed++;
         return false;
     }
     return vmware_take(vb, SMALL, free_only, out);

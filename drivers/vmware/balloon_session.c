@@ -138,7 +138,7 @@ bool vmware_open(struct vmware_balloon *vb)
     }
     vb->is_reset_due = false;
     vb->state = VMWARE_BALLOON_LIVE;
-    vb->count.resets++;
+    vb->count.resets += vb->told_session; /* this is not the first */
     tell_session(vb);
     vmware_set_doorbell(vb);
     if (!vb->is_reset_due)
