@@ -17,11 +17,15 @@ uint32_t vmware_send(struct vmware_balloon *vb, enum vmware_command cmd, uint64_
 
     vb->count.command[cmd].total++;
     vb->count.command[cmd].failed += has_failed;
-    if (status == VMWARE_RESET && !is_start) {
-        vb->is_reset_due = true; /* R-W-30 */
-        vb->unwanted_caps = 0;   /* it may be another host by now */
-    }
+    if (status == VMWARE_RESET && !is_start)
+        vmware_note_reset(vb); /* R-W-30 */
     return status;
+}
+
+void vmware_note_reset(struct vmware_balloon *vb)
+{
+    vb->is_reset_due = vb->is_forgotten = vb->cycle.is_over = true;
+    vb->unwanted_caps = 0; /* it may be another host by now */
 }
 
 void vmware_adopt(struct vmware_balloon *vb, uint64_t frames)
@@ -66,18 +70,23 @@ static void begin_cycle(struct vmware_balloon *vb)
     vb->cycle = (struct vmware_cycle){0};
     vb->is_rung = false;
     vb->count.timer++;
-    vb->phase = vb->is_reset_due ? PHASE_POP : PHASE_TARGET;
+    if (vb->is_reset_due)
+        vb->state = VMWARE_BALLOON_RESETTING;
+    if (vb->is_forgotten)
+        vb->phase = PHASE_POP;
+    else
+        vb->phase = vb->is_reset_due ? PHASE_START : PHASE_TARGET;
 }
 
-/* R-W-10: pop, then START; nothing else without a session. */
+/* R-W-10: pop, then START. A reset that is our own wish goes the other way round: until START is accepted
+ * the host holds the frames. */
 static void step_reset(struct vmware_balloon *vb)
 {
-    if (vb->phase == PHASE_POP) {
-        vb->state = VMWARE_BALLOON_RESETTING;
-        if (vmware_pop(vb))
-            vb->phase = PHASE_START;
-    } else {
-        vb->phase = vmware_open(vb) ? PHASE_TARGET : PHASE_END;
+    if (vb->phase == PHASE_START) {
+        vb->phase = vmware_open(vb) ? PHASE_POP : PHASE_END;
+    } else if (vmware_pop(vb)) {
+        vb->is_forgotten = false;
+        vb->phase = vb->is_reset_due ? PHASE_START : PHASE_TARGET;
     }
 }
 

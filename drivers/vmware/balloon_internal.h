@@ -33,9 +33,9 @@
 
 /* What is left to do in a cycle, in this order. */
 enum vmware_phase {
-    PHASE_IDLE, /* no cycle runs */
-    PHASE_POP,  /* a reset is due: everything back first */
-    PHASE_START,
+    PHASE_IDLE,  /* no cycle runs */
+    PHASE_POP,   /* the host has forgotten us: everything back */
+    PHASE_START, /* a reset is due */
     PHASE_TARGET,
     PHASE_INFLATE,
     PHASE_DEFLATE,
@@ -87,9 +87,11 @@ struct vmware_balloon {
 
     enum vmware_balloon_state state;
     enum vmware_phase phase;
-    uint64_t next_ns;   /* when the next cycle begins */
-    bool is_rung;       /* a cycle more, at once */
-    bool is_reset_due;  /* START is the only command that is allowed */
+    uint64_t next_ns;  /* when the next cycle begins */
+    bool is_rung;      /* a cycle more, at once */
+    bool is_reset_due; /* START is the only command that is allowed */
+    bool
+        is_forgotten; /* the host holds none of our frames: it said RESET, or took START */
     uint64_t shrunk_ns; /* no inflation before: memory was short */
 
     uint32_t wished_caps, caps;
@@ -151,6 +153,9 @@ static inline bool vmware_is_classic(const struct vmware_balloon *vb)
 /* Send, count, and note a RESET; of any command but START. */
 uint32_t vmware_send(struct vmware_balloon *vb, enum vmware_command cmd, uint64_t arg1,
                      uint64_t arg2, uint64_t *data);
+
+/* The host said RESET. */
+void vmware_note_reset(struct vmware_balloon *vb);
 
 /* The host wants so many: of its answer what the session allows. */
 void vmware_adopt(struct vmware_balloon *vb, uint64_t frames);

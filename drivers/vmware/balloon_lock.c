@@ -112,8 +112,7 @@ static void sort_chunk(struct vmware_balloon *vb)
 
     for (uint32_t i = 0; i < chunk->count; i++) {
         if (chunk->status[i] == VMWARE_RESET) {
-            vb->is_reset_due = true;
-            vb->unwanted_caps = 0;
+            vmware_note_reset(vb);
             refuse_chunk(vb, VMWARE_RESET);
             return;
         }

@@ -137,6 +137,7 @@ bool vmware_open(struct vmware_balloon *vb)
         return false;
     }
     vb->is_reset_due = false;
+    vb->is_forgotten = true;
     vb->state = VMWARE_BALLOON_LIVE;
     vb->count.resets += vb->told_session; /* this is not the first */
     tell_session(vb);

@@ -86,10 +86,8 @@ static void note_stale(struct vmware_balloon *vb)
 
 static bool has_left(struct vmware_balloon *vb, uint32_t status)
 {
-    if (status == VMWARE_RESET) {
-        vb->is_reset_due = vb->cycle.is_over = true;
-        vb->unwanted_caps = 0;
-    }
+    if (status == VMWARE_RESET)
+        vmware_note_reset(vb);
     if (status == VMWARE_PPN_UNLOCKED)
         note_stale(vb);
     return status == VMWARE_SUCCESS || status == VMWARE_PPN_UNLOCKED;
