@@ -141,6 +141,12 @@ const struct config_key config_keys[CONFIG_KEY_COUNT] = {
             "time between two questions for the target (modern; classic: a second)",
     },
     {
+        .name = "vmware.doorbell",
+        .type = CONFIG_TYPE_BOOL,
+        .built_in = "on",
+        .meaning = "let the host wake the balloon at once, where it can (modern)",
+    },
+    {
         .name = "vmware.shrink",
         .type = CONFIG_TYPE_BOOL,
         .built_in = "off",

@@ -4,6 +4,7 @@
 #include "kernel/config.h"
 #include "kernel/hal.h"
 #include "kernel/log.h"
+#include "kernel/vmware_bell.h"
 #include "kernel/vmware_detect.h"
 #include "kernel/vmware_report.h"
 #include "kernel/x86/backdoor.h"
@@ -28,6 +29,8 @@ static void run(void *ctx)
     (void)ctx;
     if (!device.vb)
         return;
+    if (vmware_bell_take())
+        vmware_balloon_ring(device.vb);
     vmware_balloon_step(device.vb);
     vmware_report(device.vb);
     vmware_balloon_get_status(device.vb, &now);
@@ -75,13 +78,22 @@ static const char *why(int err)
     return err == -ENODEV ? "the host has no balloon" : err_name(err);
 }
 
+static const struct vmware_doorbell *open_bell(void)
+{
+    if (!config_bool("vmware.doorbell") || config_is("vmware.policy", "classic"))
+        return NULL;
+    return vmware_bell_open(&device.client.hal, &device.client.task);
+}
+
 static int attach(void)
 {
+    const struct vmware_doorbell *bell = open_bell();
     const struct vmware_balloon_opts opts = {
         .policy = config_is("vmware.policy", "classic") ? VMWARE_POLICY_CLASSIC
                                                         : VMWARE_POLICY_MODERN,
         .guest = guest_type(),
-        .caps = wished_caps(),
+        .caps = wished_caps() | (bell ? VMWARE_CAP_SIGNALLED : 0),
+        .doorbell = bell,
         .period_ns = config_u64("vmware.poll"),
         .shrink = config_bool("vmware.shrink"),
     };
@@ -210,12 +222,15 @@ void vmware_device_suspend(void)
 {
     if (device.vb)
         vmware_balloon_suspend(device.vb);
+    vmware_bell_suspend();
 }
 
 void vmware_device_resume(void)
 {
-    if (device.vb)
+    if (device.vb) {
+        vmware_bell_resume();
         vmware_balloon_resume(device.vb);
+    }
 }
 
 void vmware_device_doctor(void)
