@@ -5,6 +5,7 @@
  */
 #include "kernel/x86/wake.h"
 
+#include "kernel/drivers.h"
 #include "kernel/memory.h"
 #include "kernel/string.h"
 #include "kernel/x86/cpu.h"
@@ -98,13 +99,15 @@ static bool is_at_risk(paddr_t at)
            (at >= FIRMWARE_WORK_START && at < FIRMWARE_WORK_END);
 }
 
-/* Where a frame at risk can be read; NULL when it is none of ours, or constant. */
+/* Where a frame at risk can be read; NULL when it is none of ours, constant, or in a balloon, which stays
+ * inflated while the machine sleeps (VMware's): that is not to be touched. */
 static const void *find_frame(paddr_t at)
 {
     if (at >= image_phys(data_start) && at < image_phys(image_end))
         return data_start + (at - image_phys(data_start));
     if (!memory_is_ram(at, FRAME_SIZE) ||
-        (at >= paging_image_phys() && at < image_phys(data_start)))
+        (at >= paging_image_phys() && at < image_phys(data_start)) ||
+        drivers_is_ballooned(pfn_from_paddr(at), 1))
         return NULL;
     return mmu_phys_to_virt(at);
 }
