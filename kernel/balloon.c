@@ -7,15 +7,12 @@
 #include "kernel/app_memory.h"
 #include "kernel/balloon_report.h"
 #include "kernel/config.h"
+#include "kernel/evacuation.h"
 #include "kernel/hal.h"
 #include "kernel/log.h"
 #include "kernel/x86/confidential.h"
 
 #include "base/err.h"
-#include "mm/evacuate.h"
-
-#define EVACUATE_NS \
-    (100 * NS_PER_US) /* of a step for the app's frames in blocks to be emptied */
 
 /* Owned by the balloon's task; `vb` is read by the ISR, and set before interrupts start. */
 static struct {
@@ -80,28 +77,6 @@ static void heed_poison(const struct virtio_balloon_status *now)
                                    !(now->features & BIT64(VIRTIO_BALLOON_F_PAGE_POISON));
 }
 
-/* R-V-45: at its target it makes room for those who want whole blocks, one block after another. */
-static void evacuate(const struct virtio_balloon_status *now)
-{
-    struct appmem *mem = app_memory();
-    pfn_t block;
-
-    if (now->state != VIRTIO_BALLOON_LIVE) {
-        evacuate_stop(mem);
-        return;
-    }
-    if (now->is_moving || now->is_emptying)
-        return;
-    int next = evacuate_next(mem, EVACUATE_NS, &block);
-    if (next > 0)
-        virtio_balloon_empty(device.vb, block);
-    else if (next == -EAGAIN)
-        task_wake(&device.client.task);
-    else if (!mem->evacuation.wanted)
-        balloon_report_moved(device.vb, mem->evacuation.blocks_before,
-                             mem->evacuation.blocks_after);
-}
-
 static void run(void *ctx)
 {
     struct virtio_balloon_status now;
@@ -113,7 +88,7 @@ static void run(void *ctx)
     balloon_report(device.vb, device.port);
     virtio_balloon_get_status(device.vb, &now);
     heed_poison(&now); /* a new start may have other features */
-    evacuate(&now);
+    evacuation_poke();
     if (now.state == VIRTIO_BALLOON_OFF ||
         (now.state == VIRTIO_BALLOON_DEAD && (device.is_detaching || device.is_asleep)))
         close_device();
@@ -293,10 +268,35 @@ void balloon_device_memory_freed(void)
         virtio_balloon_memory_freed(device.vb);
 }
 
-void balloon_device_evacuate(void)
+static struct virtio_balloon_status status(void)
 {
+    struct virtio_balloon_status now = {.state = VIRTIO_BALLOON_OFF};
+
     if (device.vb)
-        task_wake(&device.client.task);
+        virtio_balloon_get_status(device.vb, &now);
+    return now;
+}
+
+bool balloon_device_is_live(void)
+{
+    return status().state == VIRTIO_BALLOON_LIVE;
+}
+
+bool balloon_device_is_working(void)
+{
+    struct virtio_balloon_status now = status();
+
+    return now.state == VIRTIO_BALLOON_LIVE && (now.is_moving || now.is_emptying);
+}
+
+int balloon_device_empty(pfn_t block)
+{
+    return virtio_balloon_empty(device.vb, block);
+}
+
+void balloon_device_report_moved(uint64_t blocks_before, uint64_t blocks_after)
+{
+    balloon_report_moved(device.vb, blocks_before, blocks_after);
 }
 
 uint64_t balloon_device_frames(void)

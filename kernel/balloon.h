@@ -25,4 +25,9 @@ uint64_t balloon_device_recall(uint64_t frames);
 uint64_t balloon_device_target(void);
 bool balloon_device_has(pfn_t first, uint64_t frames);
 uint64_t balloon_device_bytes(void);
-void balloon_device_evacuate(void);
+
+/* What kernel/evacuation.h needs; the last two while it is live. */
+bool balloon_device_is_live(void);
+bool balloon_device_is_working(void);
+int balloon_device_empty(pfn_t block);
+void balloon_device_report_moved(uint64_t blocks_before, uint64_t blocks_after);

@@ -6,6 +6,7 @@
 #include "kernel/balloon.h"
 #include "kernel/config.h"
 #include "kernel/driver.h"
+#include "kernel/evacuation.h"
 #include "kernel/hal.h"
 #include "kernel/log.h"
 #include "kernel/mcfg.h"
@@ -248,6 +249,7 @@ void drivers_start(void)
     const void *mcfg = acpi_find("MCFG", &len);
 
     pmm_set_lender(memory_pmm(), &lender);
+    evacuation_start();
     if (mcfg && !mcfg_parse(mcfg, len, &window)) {
         cfg.ecam_base = window.base;
         cfg.ecam_first = window.first_bus;
@@ -300,7 +302,7 @@ void drivers_balloon_figures(struct balloon_figures *out)
 
 void drivers_evacuate(void)
 {
-    balloon_device_evacuate();
+    evacuation_poke();
 }
 
 uint64_t drivers_metadata_bytes(void)

@@ -2,6 +2,7 @@
 /* The VMware balloon's life in this kernel. What it says is told by vmware_report.c. */
 #include "kernel/vmware.h"
 #include "kernel/config.h"
+#include "kernel/evacuation.h"
 #include "kernel/hal.h"
 #include "kernel/log.h"
 #include "kernel/vmware_bell.h"
@@ -33,6 +34,7 @@ static void run(void *ctx)
         vmware_balloon_ring(device.vb);
     vmware_balloon_step(device.vb);
     vmware_report(device.vb);
+    evacuation_poke();
     vmware_balloon_get_status(device.vb, &now);
     if (now.state != VMWARE_BALLOON_OFF)
         return;
@@ -189,6 +191,28 @@ static struct vmware_balloon_status status(void)
     if (device.vb)
         vmware_balloon_get_status(device.vb, &now);
     return now;
+}
+
+bool vmware_device_is_live(void)
+{
+    return status().state == VMWARE_BALLOON_LIVE;
+}
+
+bool vmware_device_is_working(void)
+{
+    struct vmware_balloon_status now = status();
+
+    return now.state == VMWARE_BALLOON_LIVE && (now.is_moving || now.is_emptying);
+}
+
+int vmware_device_empty(pfn_t block)
+{
+    return vmware_balloon_empty(device.vb, block);
+}
+
+void vmware_device_report_moved(uint64_t blocks_before, uint64_t blocks_after)
+{
+    vmware_report_moved(device.vb, blocks_before, blocks_after);
 }
 
 /* With those that are refused and kept for the moment: they are not the allocator's. */

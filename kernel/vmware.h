@@ -24,6 +24,12 @@ uint64_t vmware_device_target(void);
 bool vmware_device_has(pfn_t first, uint64_t frames);
 uint64_t vmware_device_bytes(void);
 
+/* What kernel/evacuation.h needs; the last two while it is live. */
+bool vmware_device_is_live(void);
+bool vmware_device_is_working(void);
+int vmware_device_empty(pfn_t block);
+void vmware_device_report_moved(uint64_t blocks_before, uint64_t blocks_after);
+
 /* Around a sleep of the machine: it keeps its frames and sends nothing meanwhile. */
 void vmware_device_suspend(void);
 void vmware_device_resume(void);

@@ -132,6 +132,21 @@ void vmware_report_refused(const char *reason)
     event_emit("balloon=vmware event=refused reason=\"%s\"", reason);
 }
 
+void vmware_report_moved(const struct vmware_balloon *vb, uint64_t blocks_before,
+                         uint64_t blocks_after)
+{
+    struct vmware_balloon_status now;
+
+    vmware_balloon_get_status(vb, &now);
+    if (now.count.moved == tell.told.count.moved)
+        return;
+    event_emit(
+        "balloon=vmware event=moved frames=%llu blocks_before=%llu blocks_after=%llu",
+        (ull)(now.count.moved - tell.told.count.moved), (ull)blocks_before,
+        (ull)blocks_after);
+    tell.told.count.moved = now.count.moved;
+}
+
 void vmware_report_detached(void)
 {
     event_emit("balloon=vmware event=detached");

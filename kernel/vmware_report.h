@@ -21,6 +21,10 @@ void vmware_report_refused(const char *reason);
 /* Tell what changed since the last call. */
 void vmware_report(const struct vmware_balloon *vb);
 
+/* Blocks were wanted, and what could be moved out of them was: how many are free. */
+void vmware_report_moved(const struct vmware_balloon *vb, uint64_t blocks_before,
+                         uint64_t blocks_after);
+
 void vmware_report_detached(void);
 
 /* The commands `balloon map`, `stats` and `vmmemctl`. */

@@ -25,6 +25,7 @@ uint32_t vmware_send(struct vmware_balloon *vb, enum vmware_command cmd, uint64_
 void vmware_note_reset(struct vmware_balloon *vb)
 {
     vb->is_reset_due = vb->is_forgotten = vb->cycle.is_over = true;
+    vb->is_emptying = false;
     vb->unwanted_caps = 0; /* it may be another host by now */
 }
 
@@ -180,11 +181,14 @@ void vmware_balloon_step(struct vmware_balloon *vb)
         step_detach(vb);
     else if (is_running && (vb->phase != PHASE_IDLE || now(vb) >= vb->next_ns))
         step_cycle(vb);
+    else if (is_running && vb->is_emptying)
+        vmware_step_move(vb);
     else if (!is_running)
         return;
     if (vb->state == VMWARE_BALLOON_OFF)
         hal->wake_at(hal->ctx, UINT64_MAX);
-    else if (vb->state == VMWARE_BALLOON_DETACHING || vb->phase != PHASE_IDLE)
+    else if (vb->state == VMWARE_BALLOON_DETACHING || vb->phase != PHASE_IDLE ||
+             vb->is_emptying)
         hal->wake(hal->ctx);
     else
         hal->wake_at(hal->ctx, vb->next_ns);
@@ -281,7 +285,7 @@ void vmware_balloon_detach(struct vmware_balloon *vb)
 {
     if (vb->state == VMWARE_BALLOON_DETACHING || vb->state == VMWARE_BALLOON_OFF)
         return;
-    vb->is_rung = false;
+    vb->is_rung = vb->is_emptying = false;
     vmware_end_cycle(vb);
     vmware_close(vb);
     vb->state = VMWARE_BALLOON_DETACHING;
@@ -292,6 +296,7 @@ void vmware_balloon_suspend(struct vmware_balloon *vb)
 {
     if (vb->state != VMWARE_BALLOON_LIVE && vb->state != VMWARE_BALLOON_RESETTING)
         return;
+    vb->is_emptying = false;
     vmware_end_cycle(vb);
     vb->state = VMWARE_BALLOON_ASLEEP;
     vb->hal->wake_at(vb->hal->ctx, UINT64_MAX);

@@ -121,6 +121,7 @@ struct vmware_balloon_status {
     uint32_t wished_caps, caps; /* asked for and granted */
     bool has_doorbell;          /* the host was told of one and took it */
     bool is_reset_due;
+    bool is_emptying;       /* small pages of a block go elsewhere */
     bool is_moving;         /* in the middle of a cycle's work */
     uint64_t wish_frames;   /* the host's target as it said it */
     uint64_t target_frames; /* the same, no more than the guest can give */
@@ -170,6 +171,13 @@ void vmware_balloon_destroy(struct vmware_balloon *vb);
 /* The guest is out of memory: take at least `frames` back if that is allowed, and let no more go for 5 s
  * (R-L-17). Returns how many came; 0: none, as while a reset is due. Not from inside a HAL call. */
 uint64_t vmware_balloon_oom(struct vmware_balloon *vb, uint64_t frames);
+
+/*
+ * The OS could do with the block that begins here, of which the balloon holds small pages: exchange them for
+ * others (R-L-16), as far as there are frames in pieces of other blocks. Steps do it, between cycles; then
+ * is_emptying ends. 0, or -EBUSY: another block is being emptied, or there is no session.
+ */
+int vmware_balloon_empty(struct vmware_balloon *vb, pfn_t block);
 
 void vmware_balloon_get_status(const struct vmware_balloon *vb,
                                struct vmware_balloon_status *out);

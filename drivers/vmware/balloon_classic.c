@@ -47,7 +47,7 @@ static bool take(struct vmware_balloon *vb, struct vmware_page *out)
         vb->count.alloc[SMALL].failed++;
         return false;
     }
-    return vmware_take(vb, SMALL, free_only, out);
+    return vmware_take(vb, SMALL, (struct run_want){.free_only = free_only}, out);
 }
 
 /* One page into the balloon, or as many refused as may be, R-W-18. */

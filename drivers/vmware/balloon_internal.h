@@ -10,7 +10,7 @@
  *   balloon_modern.c   how far a cycle goes by the modern policy
  *   balloon_classic.c  the same by the classic policy: rates
  *   balloon_shrink.c   out of memory
- *   balloon_move.c     a page exchanged for another
+ *   balloon_move.c     small pages exchanged for others
  *   balloon_status.c   figures
  *
  * What is in the balloon is in one of two sets: 4 KiB pages one by one, and 2 MiB groups. A page leaves as it
@@ -112,6 +112,11 @@ struct vmware_balloon {
 
     uint32_t rate_alloc, rate_free, slow_cycles;
 
+    /* A block whose small pages go elsewhere, between cycles. */
+    bool is_emptying;
+    pfn_t emptied, empty_below; /* it begins here; and from here down is left */
+    struct vmware_page spare[VMWARE_BATCH_ENTRIES]; /* the new ones */
+
     struct vmware_cycle cycle;
     struct vmware_chunk chunk;
     struct vmware_refused refused[VMWARE_SIZES];
@@ -190,8 +195,8 @@ void vmware_mend_batch(struct vmware_balloon *vb);
 
 /* ---- balloon_lock.c ---- */
 
-/* Take a page from the OS, with its place in the set; `free_only`: drop no cache for it. */
-bool vmware_take(struct vmware_balloon *vb, unsigned size, bool free_only,
+/* Take a page from the OS as `want` says of freedom and pieces; it has its place in the set. */
+bool vmware_take(struct vmware_balloon *vb, unsigned size, struct run_want want,
                  struct vmware_page *out);
 
 void vmware_give(struct vmware_balloon *vb, unsigned size, struct vmware_page page);
@@ -226,6 +231,11 @@ void vmware_drop(struct vmware_balloon *vb, unsigned size, pfn_t first);
 
 /* Give some back without a word to the host. True: nothing is left. */
 bool vmware_pop(struct vmware_balloon *vb);
+
+/* ---- balloon_move.c ---- */
+
+/* Between cycles, while is_emptying. */
+void vmware_step_move(struct vmware_balloon *vb);
 
 /* ---- policies: what a cycle begins with when the target is known, and steps of it ---- */
 

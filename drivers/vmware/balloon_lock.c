@@ -30,14 +30,14 @@ static bool take_run(struct vmware_balloon *vb, unsigned size, struct run_want w
     return !hal->run_take(hal->ctx, order, want, &out->first, &out->state);
 }
 
-bool vmware_take(struct vmware_balloon *vb, unsigned size, bool free_only,
+bool vmware_take(struct vmware_balloon *vb, unsigned size, struct run_want want,
                  struct vmware_page *out)
 {
     bool is_basic = vmware_level(vb) == VMWARE_LEVEL_BASIC;
-    struct run_want want = {.pfn_limit = is_basic ? PFN_LIMIT_BASIC : PFN_LIMIT_BATCHED,
-                            .free_only = free_only};
     struct vmware_tally *tally =
-        free_only ? &vb->count.nosleep_alloc : &vb->count.cansleep_alloc;
+        want.free_only ? &vb->count.nosleep_alloc : &vb->count.cansleep_alloc;
+
+    want.pfn_limit = is_basic ? PFN_LIMIT_BASIC : PFN_LIMIT_BATCHED;
     bool has_page = take_run(vb, size, want, out);
 
     if (has_page && page_set_reserve(&vb->sets[size], out->first, vmware_order(size))) {

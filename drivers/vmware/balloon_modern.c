@@ -28,7 +28,7 @@ static bool take_small(struct vmware_balloon *vb, struct vmware_page *out)
     struct vmware_cycle *cycle = &vb->cycle;
 
     if (!cycle->split_left && !vmware_split_refused(vb))
-        return vmware_take(vb, SMALL, false, out);
+        return vmware_take(vb, SMALL, (struct run_want){.free_only = false}, out);
     if (page_set_reserve(&vb->sets[SMALL], cycle->split.first, 0))
         return false;
     *out = cycle->split;
@@ -47,8 +47,9 @@ static bool fill(struct vmware_balloon *vb, uint64_t pages)
         struct vmware_page *page = &chunk->pages[chunk->count];
 
         /* Large ones from what lies free only; for small ones caches may go, R-L-03. */
-        if (chunk->size == HUGE ? !vmware_take(vb, HUGE, true, page)
-                                : !take_small(vb, page))
+        if (chunk->size == HUGE
+                ? !vmware_take(vb, HUGE, (struct run_want){.free_only = true}, page)
+                : !take_small(vb, page))
             return false;
     }
     return true;
