@@ -11,7 +11,7 @@ check-embed: $(O)/embed ## Run a balloon in a program that links libballoon.a wi
 	@$(O)/embed > $(O)/embed.log 2>&1 || { cat $(O)/embed.log; exit 1; }
 	@echo '  PASS    libballoon.a in a foreign program'
 
-check-requirements: ## Compare the requirement numbers in the sources with docs/virtio.md
+check-requirements: ## Compare the requirement numbers in the sources with docs/virtio.md and docs/vmware-driver.md
 	@tools/check-requirements --self-test
 	@tools/check-requirements
 
