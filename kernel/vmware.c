@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* The VMware balloon's life in this kernel. What it says is told by vmware_report.c. */
 #include "kernel/vmware.h"
+#include "kernel/clock.h"
 #include "kernel/config.h"
 #include "kernel/evacuation.h"
 #include "kernel/hal.h"
@@ -113,11 +114,24 @@ static int attach(void)
     return 0;
 }
 
+/* CPUID names the frequency in a unit that not everybody agrees on: the backdoor is a second opinion. */
+static void check_clock(void)
+{
+    uint64_t hz, khz = clock_tsc_khz();
+
+    if (!device.found.has_version || !vmware_get_tsc_hz(&machine_backdoor, &hz))
+        return;
+    if (hz / 1000 < khz - khz / 100 || hz / 1000 > khz + khz / 100)
+        log_warn("vmware: the host's TSC runs at %llu kHz, our clock counts with %llu",
+                 (unsigned long long)(hz / 1000), (unsigned long long)khz);
+}
+
 void vmware_device_start(void)
 {
     vmware_detect(&device.found);
     if (device.found.way == VMWARE_NOT)
         return;
+    check_clock();
     log_info("vmware-balloon: VMware by %s, product %s",
              vmware_way_name(device.found.way), vmware_product_name(&device.found));
     if (!config_bool("balloon.enable") || !config_bool("vmware.enable")) {

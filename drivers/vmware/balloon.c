@@ -61,6 +61,7 @@ void vmware_end_cycle(struct vmware_balloon *vb)
         return;
     vmware_free_refused(vb);
     vmware_mend_batch(vb);
+    vmware_trim(vb);
     vb->phase = PHASE_IDLE;
     /* From the end of one cycle to the start of the next. */
     vb->next_ns = vb->is_rung ? 0 : now(vb) + period(vb);
@@ -207,8 +208,7 @@ static int start(struct vmware_balloon *vb)
         return 0;
     if (is_open) {
         log_to(&vb->hal->log, LOG_ERROR, "vmware-balloon: GUEST_ID fails");
-        vmware_close(
-            vb); /* D-W-03: no session stays open behind a driver that gives up */
+        vmware_close(vb); /* no session stays open, D-W-03 */
     }
     return -EIO;
 }

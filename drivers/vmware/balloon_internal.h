@@ -108,6 +108,7 @@ struct vmware_balloon {
 
     uint64_t wish, target, limit;
     struct page_set sets[VMWARE_SIZES];
+    bool needs_trim;             /* pages left them since they were last trimmed */
     pfn_t cursors[VMWARE_SIZES]; /* pages to leave are looked for below (small), above */
 
     uint32_t rate_alloc, rate_free, slow_cycles;
@@ -231,6 +232,9 @@ void vmware_drop(struct vmware_balloon *vb, unsigned size, pfn_t first);
 
 /* Give some back without a word to the host. True: nothing is left. */
 bool vmware_pop(struct vmware_balloon *vb);
+
+/* Give memory of the sets back. Not while a page is taken that is not in its set yet. */
+void vmware_trim(struct vmware_balloon *vb);
 
 /* ---- balloon_move.c ---- */
 

@@ -70,6 +70,7 @@ void vmware_drop(struct vmware_balloon *vb, unsigned size, pfn_t first)
                       PAGE_NONE);
     else
         page_set_remove(&vb->sets[SMALL], (struct page_run){first, 1});
+    vb->needs_trim = true;
     vb->count.freed[size]++;
     if (!vb->opts.shrink)
         hal->account(hal->ctx, -(int64_t)vmware_frames(size));
@@ -152,7 +153,14 @@ bool vmware_pop(struct vmware_balloon *vb)
     pop_huge(vb);
     if (!pop_small(vb))
         return false;
-    for (unsigned size = 0; size < VMWARE_SIZES; size++)
-        page_set_trim(&vb->sets[size]);
+    vb->needs_trim = true;
+    vmware_trim(vb);
     return true;
+}
+
+void vmware_trim(struct vmware_balloon *vb)
+{
+    for (unsigned size = 0; vb->needs_trim && size < VMWARE_SIZES; size++)
+        page_set_trim(&vb->sets[size]);
+    vb->needs_trim = false;
 }
