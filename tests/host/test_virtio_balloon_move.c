@@ -21,6 +21,7 @@ static void use(uint64_t at, bool is_used)
     r.guest.free -= r.guest.owner[at] == FRAME_FREE;
     r.guest.owner[at] = is_used ? FRAME_USED : FRAME_FREE;
     r.guest.free += !is_used;
+    r.guest.first_free = 0; /* looked for again */
 }
 
 /* Block 1 has room for what block 2 holds of the balloon, whose other frames are in 3 to 6. */
