@@ -5,12 +5,15 @@
 #include "kernel/event.h"
 #include "kernel/timer.h"
 
-#define EVENT_GAP_NS (50 * NS_PER_MS) /* 20 a second, whatever the host does */
+#define EVENT_GAP_NS (50 * NS_PER_MS) /* of progress: 20 a second */
+#define EVENTS_MAX   40 /* a second, with new targets and rest: a host may flap */
 
 /* Owned by the balloon's task. */
 static struct {
     struct vmware_balloon_status told; /* what the last events said */
     uint64_t told_ns, session_ns;
+    uint64_t window_ns; /* the second that told_count counts in */
+    unsigned told_count;
     bool is_shortfall_told;
     struct timer tell_again; /* for what was held back */
 } tell;
@@ -63,12 +66,27 @@ static bool is_short(const struct vmware_balloon_status *now)
            now->count.timer > tell.told.count.timer;
 }
 
+/* Progress: at once when the target changes or the work comes to rest, else 20 times a second. */
 static bool has_news(const struct vmware_balloon_status *now)
 {
     bool has_changed = now->wish_frames != tell.told.wish_frames ||
                        now->size_frames != tell.told.size_frames || is_short(now);
 
-    return has_changed && may_tell(tell.told_ns + EVENT_GAP_NS);
+    if (!has_changed)
+        return false;
+    if (now->wish_frames != tell.told.wish_frames || !now->is_moving)
+        return tell.told_count < EVENTS_MAX || may_tell(tell.window_ns + NS_PER_S);
+    return may_tell(tell.told_ns + EVENT_GAP_NS);
+}
+
+static void count_telling(void)
+{
+    tell.told_ns = clock_ns();
+    if (tell.told_ns - tell.window_ns >= NS_PER_S) {
+        tell.window_ns = tell.told_ns;
+        tell.told_count = 0;
+    }
+    tell.told_count++;
 }
 
 static void tell_size(const struct vmware_balloon_status *now)
@@ -85,7 +103,7 @@ static void tell_size(const struct vmware_balloon_status *now)
                    (ull)now->wish_frames, (ull)now->size_frames, (ull)now->target_frames);
         tell.is_shortfall_told = true;
     }
-    tell.told_ns = clock_ns();
+    count_telling();
     tell.told.wish_frames = now->wish_frames;
     tell.told.size_frames = now->size_frames;
     tell.told.count.timer = now->count.timer;
