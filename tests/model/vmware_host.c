@@ -126,6 +126,9 @@ static uint32_t unlock(struct vmware_host *h, uint64_t pfn, uint64_t frames)
                              : "I-6: UNLOCK of a frame that is not locked");
         return VH_PPN_UNLOCKED;
     }
+    for (uint64_t i = at; i < at + frames; i++)
+        if (h->keeps[i])
+            return VH_BUSY;
     unmark(h, at, frames);
     vh_rule_size(h, false, frames);
     return VH_SUCCESS;
@@ -172,10 +175,9 @@ static uint32_t entry(struct vmware_host *h, const struct vh_fault *fault, unsig
         *slot |= one_page(h, cmd, pfn);
         return *slot & 31;
     }
-    lose_page(h, cmd, pfn, fault->status);
-    if (fault->status == VH_SUCCESS)
-        one_page(h, cmd, pfn);
-    *slot |= fault->status & 31;
+    uint32_t status = fault->status & 31;
+    lose_page(h, cmd, pfn, status);
+    *slot |= status ? status : one_page(h, cmd, pfn);
     if (fault->moves_pfn)
         *slot ^= vh_random(h) << FRAME_SHIFT;
     return *slot & 31;
@@ -281,9 +283,9 @@ static void open_session(struct vmware_host *h, const struct vh_fault *fault,
     if (asked == 0 || (call->status != VH_SUCCESS && call->status != VH_WITH_CAPS))
         return;
     h->phase = VH_OPEN;
-    h->caps =
-        call->status == VH_SUCCESS ? VH_CAP_BASIC : (uint32_t)call->data & asked & ~1u;
-    if (call->status == VH_SUCCESS)
+    h->is_plain = call->status == VH_SUCCESS;
+    h->caps = h->is_plain ? VH_CAP_BASIC : (uint32_t)call->data & asked & ~1u;
+    if (h->is_plain)
         call->data = 2; /* an old host's protocol version: to be ignored */
 }
 
@@ -314,9 +316,11 @@ static void answer(struct vmware_host *h, struct vh_call *call)
     call->data = shown_target(h);
     if (h->is_deaf) {
         call->status = VH_ALL_ONES;
+        if (call->cmd == VH_START) /* the last words count, heard or not */
+            release_guest(h);
     } else if (call->cmd == VH_START) {
         open_session(h, fault, call);
-    } else if (fault && fault->entry == VH_WHOLE) {
+    } else if (fault && fault->entry == VH_WHOLE && fault->status != VH_SUCCESS) {
         call->status = fault->status;
         if (call->status == VH_RESET)
             tell_reset(h);
@@ -333,7 +337,7 @@ static bool has_target(const struct vmware_host *h, const struct vh_call *call)
     if (call->status != VH_SUCCESS || call->cmd == VH_START || call->cmd == VH_GUEST_ID ||
         call->cmd == VH_DOORBELL_SET)
         return false;
-    return call->cmd == VH_GET_TARGET || h->caps != VH_CAP_BASIC;
+    return call->cmd == VH_GET_TARGET || !h->is_plain;
 }
 
 static void fill_registers(struct vmware_host *h, const struct vh_call *call,
@@ -380,7 +384,8 @@ static void general(const struct vmware_host *h, struct vmware_regs *regs)
     } else if (cmd == 10) {
         regs->ax = h->version;
         regs->bx = VERSION_MAGIC;
-        regs->cx = 2;
+        if (!h->hides_product)
+            regs->cx = 2;
     } else if (cmd == 45) {
         regs->ax = h->tsc_hz ? (uint32_t)h->tsc_hz : VERSION_MAGIC;
         regs->bx = h->tsc_hz ? h->tsc_hz >> 32 : VH_ALL_ONES;

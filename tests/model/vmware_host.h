@@ -62,6 +62,7 @@ struct vh_call {
     uint64_t arg1, arg2; /* RBX and RSI as given */
     uint32_t status;
     uint64_t data; /* the target or, for START, the capabilities */
+    uint64_t at_ns;
 };
 
 #define VH_ANY   0xFFFF     /* a fault of any command */
@@ -93,10 +94,12 @@ struct vmware_host {
     bool is_deaf;    /* answers all ones to everything, as a machine without the port */
     bool takes_no_surplus; /* LOCK beyond the target: NOTNEEDED */
     bool pinned[GUEST_MAX_FRAMES];
+    bool keeps[GUEST_MAX_FRAMES]; /* UNLOCK of it is answered BUSY */
     bool pinned_group[GUEST_MAX_FRAMES /
                       BLOCK_FRAMES]; /* refused as groups, its frames are not */
     uint32_t version;                /* of the general backdoor; 0: there is none */
-    uint64_t tsc_hz;                 /* 0: it does not tell */
+    bool hides_product;
+    uint64_t tsc_hz; /* 0: it does not tell */
     struct vh_fault faults[VH_FAULTS];
     void (*before)(
         void *ctx); /* before each command is looked at; may change anything above */
@@ -106,6 +109,8 @@ struct vmware_host {
     /* What it knows. */
     enum vh_phase phase;
     uint32_t caps;
+    bool
+        is_plain; /* START was answered SUCCESS: a host of protocol 2, of which LOCK tells no target */
     uint64_t target, limit, guest_type;
     bool has_doorbell;
     uint64_t doorbell_context, doorbell_resource;

@@ -11,9 +11,9 @@ static int link_bell(void *ctx, uint32_t *context, uint32_t *resource)
 {
     struct vmware_rig *r = ctx;
 
+        r->has_bell = !r->bell_fails; /* a bell of before is gone in any case */
     if (r->bell_fails)
         return -EIO;
-    r->has_bell = true;
     *context = VMWARE_RIG_BELL;
     *resource = 1024 + r->bells++;
     return 0;
@@ -97,7 +97,7 @@ void vmware_rig_run(struct vmware_rig *r, uint64_t for_ns)
 {
     uint64_t until = r->hal.now_ns + for_ns;
 
-    for (unsigned n = 0; run_one(r, until); n++)
+    for (unsigned n = 0; r->hal.now_ns < until && run_one(r, until); n++)
         if (n > 1000000)
             model_fail("the driver never rests", __LINE__);
     r->hal.now_ns = max_u64(r->hal.now_ns, until);
@@ -185,7 +185,7 @@ void vmware_rig_check(struct vmware_rig *r)
     model_equal(s.refused_frames, 0);
     model_equal(r->guest.driver, s.size_frames);
     if (r->host.phase == VH_OPEN && !s.is_reset_due &&
-        s.state != VMWARE_BALLOON_DETACHING)
+        (s.state == VMWARE_BALLOON_LIVE || s.state == VMWARE_BALLOON_ASLEEP))
         check_sets(r, s.size_frames);
 }
 

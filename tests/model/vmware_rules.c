@@ -25,21 +25,19 @@ void vh_rules_before(struct vmware_host *h, const struct vh_call *call,
     vh_rule(h, is_start || !h->was_told_reset, "I-8: after RESET comes START");
     vh_rule(h, is_start || h->phase != VH_CLOSED || h->is_deaf,
             "a command without a session");
-    vh_rule(h, h->guest->free >= h->guest->reserve || h->is_lenient,
-            "I-12: free memory is below the reserve");
 }
 
 void vh_rule_size(struct vmware_host *h, bool is_lock, uint64_t frames)
 {
-    uint64_t slack = frames - 1; /* the last group of a size may stand out */
+    uint64_t size = h->locked_frames;
 
     if (h->is_lenient)
         return;
+    /* The last group of a size may stand out, by less than its frames. */
     if (is_lock)
-        vh_rule(h, h->locked_frames <= h->told + slack, "I-10: locked beyond the target");
+        vh_rule(h, size - frames < h->told, "I-10: locked beyond the target");
     else
-        vh_rule(h, h->locked_frames + slack >= h->told,
-                "I-10: unlocked below the target");
+        vh_rule(h, size + frames > h->told, "I-10: unlocked below the target");
 }
 
 void vh_record(struct vmware_host *h, const struct vh_call *call)
@@ -47,7 +45,8 @@ void vh_record(struct vmware_host *h, const struct vh_call *call)
     bool is_ok = call->status == VH_SUCCESS ||
                  (call->cmd == VH_START && call->status == VH_WITH_CAPS);
 
-    h->trace[h->trace_count++ % VH_TRACE] = *call;
+    h->trace[h->trace_count % VH_TRACE] = *call;
+    h->trace[h->trace_count++ % VH_TRACE].at_ns = h->hal->now_ns;
     if (call->cmd >= VH_CMDS)
         return;
     h->calls[call->cmd]++;
@@ -83,6 +82,8 @@ static int print_call(const struct vmware_host *h, const struct vh_call *c, char
                         c->status);
     if (c->cmd == VH_GET_TARGET && c->status == VH_SUCCESS)
         return snprintf(text, size, "%s %llu =0/%u; ", name, arg, (unsigned)data);
+    if (c->cmd == VH_GET_TARGET)
+        return snprintf(text, size, "%s %llu =%x; ", name, arg, c->status);
     if (c->cmd == VH_START && c->status == VH_WITH_CAPS)
         return snprintf(text, size, "%s %llx =%x/%x; ", name, arg, c->status,
                         (unsigned)data);
