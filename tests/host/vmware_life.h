@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* What the tests of the VMware balloon say often: traces as text, faults in one line, counts. */
+#pragma once
+
+#include "tests/model/vmware_rig.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* The commands since vmware_host_mark(). */
+#define assert_trace(r, expected)                           \
+    do {                                                    \
+        char text_[8192];                                   \
+        vmware_host_text(&(r)->host, text_, sizeof(text_)); \
+        assert_string_equal(text_, expected);               \
+    } while (0)
+
+/* Let `skip` commands through, then answer `times` of them with `status`. */
+static inline void life_fault(struct vmware_rig *r, uint16_t cmd, uint32_t skip,
+                              uint32_t times, uint32_t status)
+{
+    vmware_host_fault(&r->host, (struct vh_fault){.cmd = cmd,
+                                                  .skip = skip,
+                                                  .times = times,
+                                                  .status = status,
+                                                  .entry = VH_WHOLE});
+}
+
+/* The same for one entry of a batch, or VH_EACH. */
+static inline void life_entry(struct vmware_rig *r, uint16_t cmd, uint32_t entry,
+                              uint32_t times, uint32_t status)
+{
+    vmware_host_fault(
+        &r->host,
+        (struct vh_fault){.cmd = cmd, .times = times, .status = status, .entry = entry});
+}
+
+/* START is answered with these capabilities from now on, whatever was asked. */
+static inline void life_caps(struct vmware_rig *r, uint32_t caps)
+{
+    vmware_host_fault(&r->host, (struct vh_fault){.cmd = VH_START,
+                                                  .times = VH_EVERY,
+                                                  .entry = VH_WHOLE,
+                                                  .has_caps = true,
+                                                  .caps = caps});
+}
+
+static inline uint64_t life_calls(const struct vmware_rig *r)
+{
+    return r->host.trace_count;
+}
+
+static inline uint64_t life_log_lines(const struct vmware_rig *r)
+{
+    return r->hal.log_lines[LOG_ERROR] + r->hal.log_lines[LOG_WARN] +
+           r->hal.log_lines[LOG_INFO];
+}
+
+/* Attached, first cycle over. */
+static inline void life_start(struct vmware_rig *r)
+{
+    assert_int_equal(vmware_rig_attach(r), 0);
+    vmware_rig_cycle(r);
+}
+
+/* Modern on a host with these capabilities, target not met yet. */
+static inline void life_modern(struct vmware_rig *r, uint32_t offers, uint64_t frames)
+{
+    vmware_rig_init(r, offers, frames);
+    life_start(r);
+}
+
+static inline void life_classic(struct vmware_rig *r, uint64_t frames)
+{
+    vmware_rig_init_classic(r, frames);
+    life_start(r);
+}
+
+/* A new target and one cycle. */
+static inline void life_cycle_to(struct vmware_rig *r, uint64_t target)
+{
+    vmware_host_target(&r->host, target);
+    vmware_rig_cycle(r);
+}
