@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Every command answered with every status, early, in the middle and in bursts, at every level: whatever the
+ * host says, no frame is lost or has two owners, rules hold, and when it behaves again the target is met. */
+#include "base/bits.h"
+#include "base/err.h"
+#include "tests/host/vmware_life.h"
+
+static struct vmware_rig r;
+
+#define FRAMES  2048u
+#define BATCHED (VH_CAP_BASIC | VH_CAP_BATCH)
+#define HUGE    (BATCHED | VH_CAP_BATCH_2M)
+
+static const uint32_t levels[] = {0, VH_CAP_BASIC, BATCHED, HUGE, VH_CAPS_ALL};
+
+static const uint32_t statuses[] = {0x03000000, 1, 2, 3,   4,          5,          6,
+                                    7,          8, 9, 100, 0x03000001, 0x80000000, ~0u};
+
+static void init_at(unsigned level)
+{
+    if (level == 0)
+        vmware_rig_init_classic(&r, FRAMES);
+    else
+        vmware_rig_init(&r, levels[level], FRAMES);
+    r.guest.reserve = 16;
+}
+
+/* Up, down and up again, under the faults as they are; false: it did not attach. */
+static bool live(void)
+{
+    static const uint64_t targets[] = {1536, 100, 1024, 1600, 0, 700};
+
+    vmware_host_target(&r.host, 1000);
+    if (vmware_rig_attach(&r)) {
+        assert_null(r.vb);
+        vmware_rig_end(&r);
+        return false;
+    }
+    vmware_rig_cycle(&r);
+    for (unsigned i = 0; i < ARRAY_LEN(targets); i++)
+        life_cycle_to(&r, targets[i]);
+    return true;
+}
+
+/* The host behaves again; a new session, because some answers are believed until there is one. */
+static void recover(void)
+{
+    vmware_host_no_faults(&r.host);
+    r.host.is_deaf = false;
+    vmware_host_reset(&r.host);
+    vmware_rig_cycles(&r, 3);
+    vmware_rig_reach(&r, 1024);
+    assert_int_equal(vmware_rig_size(&r), 1024);
+    vmware_rig_reach(&r, 0);
+    assert_int_equal(vmware_rig_size(&r), 0);
+    assert_int_equal(r.guest.free, FRAMES);
+    vmware_rig_end(&r);
+}
+
+static void pair(unsigned level, struct vh_fault fault)
+{
+    init_at(level);
+    vmware_host_fault(&r.host, fault);
+    if (live())
+        recover();
+}
+
+static void every_status_of_every_command(void **state)
+{
+    static const struct {
+        uint32_t skip, times;
+    } when[] = {{0, 1}, {1, 1}, {40, 1}, {0, 20}, {2, VH_EVERY}};
+
+    (void)state;
+    for (unsigned level = 0; level < ARRAY_LEN(levels); level++)
+        for (unsigned cmd = 0; cmd < VH_CMDS; cmd++)
+            for (unsigned s = 0; cmd != VH_NEVER && s < ARRAY_LEN(statuses); s++)
+                for (unsigned w = 0; w < ARRAY_LEN(when); w++)
+                    pair(level, (struct vh_fault){.cmd = (uint16_t)cmd,
+                                                  .skip = when[w].skip,
+                                                  .times = when[w].times,
+                                                  .status = statuses[s],
+                                                  .entry = VH_WHOLE});
+}
+
+static void every_status_of_everything(void **state)
+{
+    (void)state;
+    for (unsigned level = 0; level < ARRAY_LEN(levels); level++)
+        for (unsigned s = 0; s < ARRAY_LEN(statuses); s++)
+            for (uint32_t skip = 1; skip < 12; skip++)
+                pair(level, (struct vh_fault){.cmd = VH_ANY,
+                                              .skip = skip,
+                                              .times = VH_EVERY,
+                                              .status = statuses[s],
+                                              .entry = VH_WHOLE});
+}
+
+static void every_status_of_every_entry(void **state)
+{
+    static const uint32_t entries[] = {0, 1, 255, VH_EACH};
+
+    (void)state;
+    for (unsigned level = 2; level < 4; level++)
+        for (unsigned cmd = VH_BATCH_LOCK; cmd <= VH_BATCH_2M_UNLOCK; cmd++)
+            for (uint32_t status = 0; status < 32; status++)
+                for (unsigned i = 0; i < 2 * ARRAY_LEN(entries); i++)
+                    pair(level, (struct vh_fault){.cmd = (uint16_t)cmd,
+                                                  .times = i & 1 ? VH_EVERY : 1,
+                                                  .status = status,
+                                                  .entry = entries[i / 2],
+                                                  .moves_pfn = status % 2});
+}
+
+/* START grants anything at all, again and again something else. */
+static void every_set_of_capabilities(void **state)
+{
+    (void)state;
+    for (uint32_t caps = 0; caps < 64; caps++) {
+        init_at(4);
+        vmware_host_fault(&r.host, (struct vh_fault){.cmd = VH_START,
+                                                     .times = 1,
+                                                     .entry = VH_WHOLE,
+                                                     .has_caps = true,
+                                                     .caps = caps});
+        vmware_host_fault(&r.host, (struct vh_fault){.cmd = VH_START,
+                                                     .times = 1,
+                                                     .entry = VH_WHOLE,
+                                                     .has_caps = true,
+                                                     .caps = ~caps});
+        assert_true(live());
+        vmware_host_reset(&r.host);
+        vmware_rig_cycles(&r, 2);
+        life_cycle_to(&r, 1500);
+        recover();
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_status_of_every_command),
+        cmocka_unit_test(every_status_of_everything),
+        cmocka_unit_test(every_status_of_every_entry),
+        cmocka_unit_test(every_set_of_capabilities),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
