@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The Linux guest that the comparison runs against: Debian's kernel as a binary, and an initramfs
-with busybox, the virtio modules of the same package, and hold.c.
+with busybox, a balloon driver of the same package with what it needs, and hold.c. Under the monitor that
+plays VMware (tests/vmhost/) it is a control that the monitor understands the protocol.
 
 Packages are fetched by apt-get into a cache folder and unpacked there with dpkg-deb; nothing is
 installed on the host, and the host's own kernel is not touched. The guest obeys `fill` and `free`
@@ -19,15 +20,22 @@ from guests import ToolError
 META_PACKAGE = "linux-image-amd64"
 BUSYBOX_PACKAGE = "busybox-static"
 
-# In the order in which they have to be loaded; one that the package lacks is built into its kernel.
-MODULES = ("virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev",
-           "virtio_pci", "virtio_mmio", "virtio_balloon")
+# In the order in which they have to be loaded; one that the package lacks is built into its kernel. The
+# last one is the balloon.
+VIRTIO = ("virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev",
+          "virtio_pci", "virtio_mmio", "virtio_balloon")
+VMWARE = ("vmw_vmci", "vmw_balloon")
+
+XZ_MAGIC = b"\xfd7zXZ\0"
+ELF_MAGIC = b"\x7fELF"
 
 INIT = """#!/bin/sh
-# Loads the balloon driver, then obeys commands: fill <MiB>M, free. `fill` is a program that takes
-# memory, writes to each page and answers by itself; with its end all of them are free again.
+# Loads the balloon driver, then obeys commands: fill <MiB>M, free, vmmemctl, poweroff. `fill` is a program
+# that takes memory, writes to each page and answers by itself; with its end all of them are free again.
+# `vmmemctl` tells the size of the VMware balloon in frames.
 export PATH=/bin
 mount -t devtmpfs dev /dev
+mount -t debugfs debug /sys
 exec </dev/ttyS0 >/dev/ttyS0 2>&1
 stty -echo
 for module in @MODULES@; do
@@ -39,12 +47,16 @@ while read -r verb size; do
     fill) hold ${size%M} & ;;
     free) kill $!; wait $! 2>/dev/null
           echo "@ t=0 event=free" ;;
+    vmmemctl) while read -r key rest; do
+                  [ "$key" = current ] && echo "@ t=0 event=vmmemctl current=${rest##* }"
+              done </sys/vmmemctl ;;
+    poweroff) poweroff -f ;;
     *) echo "@ t=0 event=error command=$verb" ;;
     esac
 done
 """
 
-APPLETS = ("sh", "mount", "stty", "insmod", "echo", "kill")
+APPLETS = ("sh", "mount", "stty", "insmod", "echo", "kill", "poweroff")
 HOLD_C = os.path.join(os.path.dirname(os.path.abspath(__file__)), "hold.c")
 
 
@@ -58,7 +70,7 @@ def command_line(init_on_alloc):
     return f"console=ttyS0 quiet loglevel=1 panic=-1 init_on_alloc={int(init_on_alloc)}"
 
 
-def prepare(cache):
+def prepare(cache, modules=VIRTIO):
     """Returns (kernel path, initramfs path), fetching and building what the cache lacks."""
     os.makedirs(cache, exist_ok=True)
     package = _kernel_package()
@@ -66,18 +78,33 @@ def prepare(cache):
     busybox_tree = _unpacked(cache, BUSYBOX_PACKAGE, ["./bin"])
     kernel = _only(glob.glob(f"{kernel_tree}/boot/vmlinuz-*"), "a kernel", package)
     busybox = _only(glob.glob(f"{busybox_tree}/bin/busybox"), "busybox", BUSYBOX_PACKAGE)
-    initramfs = os.path.join(cache, "initramfs")
+    initramfs = os.path.join(cache, f"initramfs-{modules[-1]}")
     programs = {"busybox": _contents(busybox), "hold": _compiled(cache)}
-    data = build_initramfs(programs, _modules(kernel_tree))
+    data = build_initramfs(programs, _modules(kernel_tree, modules))
     with open(initramfs, "wb") as out:
         out.write(data)
     return kernel, initramfs
 
 
+def unpacked_kernel(kernel, cache):
+    """The path of the ELF with a PVH entry inside a bzImage that is packed by xz, as Debian's is."""
+    path = os.path.join(cache, os.path.basename(kernel).replace("vmlinuz", "vmlinux"))
+    if not os.path.exists(path):
+        data = _contents(kernel)
+        start = data.find(XZ_MAGIC)
+        elf = lzma.LZMADecompressor().decompress(data[start:]) if start >= 0 else b""
+        if not elf.startswith(ELF_MAGIC):
+            raise PeerError(f"{kernel} holds no kernel packed by xz")
+        with open(path + ".partial", "wb") as out:
+            out.write(elf)
+        os.rename(path + ".partial", path)
+    return path
+
+
 def build_initramfs(programs, modules):
     """The archive: programs and modules (dicts of name to bytes), busybox's applets and /init."""
     archive = cpio.Archive()
-    for folder in ("bin", "dev", "proc", "modules"):
+    for folder in ("bin", "dev", "proc", "sys", "modules"):
         archive.folder(folder)
     archive.device("dev/console", 5, 1)
     for name, data in programs.items():
@@ -145,16 +172,16 @@ def _contents(path):
         return source.read()
 
 
-def _modules(kernel_tree):
+def _modules(kernel_tree, names):
     found = {}
-    for name in MODULES:
-        paths = glob.glob(f"{kernel_tree}/lib/modules/*/kernel/drivers/virtio/{name}.ko*")
+    for name in names:
+        paths = glob.glob(f"{kernel_tree}/lib/modules/*/kernel/drivers/**/{name}.ko*", recursive=True)
         if paths:
             opener = lzma.open if paths[0].endswith(".xz") else open
             with opener(paths[0], "rb") as source:
                 found[name] = source.read()
-    if "virtio_balloon" not in found:
-        raise PeerError(f"no virtio_balloon module below {kernel_tree}: remove that folder and "
+    if names[-1] not in found:
+        raise PeerError(f"no {names[-1]} module below {kernel_tree}: remove that folder and "
                         "try again")
     return found
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What every pytest case shares: the modules of tools/aerostat, the build folder, the marker."""
+"""What every pytest case shares: the modules of tools/aerostat and of the monitor, the build folder, the
+marker."""
 
 import pathlib
 import sys
@@ -7,7 +8,7 @@ import sys
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tools"))
+sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "tests/vmhost")]
 
 
 def pytest_addoption(parser):
