@@ -94,17 +94,22 @@ class Run:
         whole = text[:text.rfind("\n") + 1]
         return [event for event in map(events.parse_line, whole.splitlines()) if event]
 
-    def said(self, what, since=0, **words):
-        """The monitor's lines `vmhost=what` with these words, from number `since` on."""
-        return [line for line in self.lines()[since:] if line.has(vmhost=what, **words)]
+    def now(self):
+        """The time of the monitor's last line, for `after`."""
+        return (self.lines() or [events.Event(-1, {})])[-1].t
 
-    def wait(self, what, timeout=30.0, since=0, **words):
+    def said(self, what, after=-1, **words):
+        """The monitor's lines `vmhost=what` with these words, later than `after`."""
+        return [line for line in self.lines() if line.t > after and line.has(vmhost=what, **words)]
+
+    def wait(self, what, timeout=30.0, after=-1, **words):
         """The first such line, once it is there."""
         deadline = time.monotonic() + timeout
-        while not (found := self.said(what, since, **words)):
+        while not (found := self.said(what, after, **words)):
             if unable := self.said("unable"):
                 raise ToolError(f"the monitor cannot go on: {unable[0].get('reason')}")
-            if self.guest.process.poll() is not None and not self.said(what, since, **words):
+            has_ended = self.guest.process.poll() is not None
+            if has_ended and not self.said(what, after, **words):
                 raise ToolError(f"QEMU has ended without vmhost={what}: {self.lines()[-3:]}")
             if time.monotonic() > deadline:
                 raise ToolError(f"no vmhost={what} {words} within {timeout:g} s: {self.lines()[-3:]}")
@@ -120,9 +125,9 @@ class Run:
 
     def audit(self, timeout=10.0):
         """The host's books now: after the guest's next poll."""
-        since = len(self.lines())
+        after = self.now()
         self.say("audit")
-        return self.wait("audit", timeout, since)
+        return self.wait("audit", timeout, after)
 
     def finish(self, timeout=20.0):
         """Wait for QEMU's end: (exit status, the last audit)."""
