@@ -88,10 +88,13 @@ static void copy_text(char *to, const char *from)
 static void split_options(void)
 {
     for (char *at = given.options; *at; at++) {
-        const char *rest = text_after(at, "-- ");
-        if (!rest || (at > given.options && at[-1] != ' '))
+        const char *rest = text_after(at, "--");
+        bool is_word = rest && (*rest == ' ' || *rest == '\0') &&
+                       (at == given.options || at[-1] == ' ');
+
+        if (!is_word)
             continue;
-        copy_text(guests.cmdline, rest);
+        copy_text(guests.cmdline, rest + (*rest == ' '));
         *at = '\0';
         return;
     }
