@@ -1,0 +1,303 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Our VMware driver in the running kernel, under the monitor that plays VMware: every level up and down, each
+fault, live targets, sleep, both balloons at once. No touch of a locked frame, no wrong command, and at the end
+the host's books are the guest's."""
+
+import contextlib
+import time
+
+import pytest
+import vmhost
+from driven import SEEN_EVENTS
+from host.errors import MIB
+
+pytestmark = pytest.mark.e2e
+
+READY_TIMEOUT, TIMEOUT = 20, 60
+SLACK = 511  # the modern policy stops less than a block off
+QUICK = "loglevel=warn vmware.poll=10ms"
+LEVELS = {"basic": 0x02, "batch": 0x06, "block": 0x0E, "wide": 0x2E}
+LOCKS = {"basic": "lock", "batch": "batch-lock", "block": "block-lock"}
+UNLOCKS = {"basic": "unlock", "batch": "batch-unlock", "block": "block-unlock"}
+GARBAGE = (9, 100, 0x03000000, 0x03000001, 0x80000000, 0xFFFFFFFF)
+
+
+@pytest.fixture
+def boot(build, tmp_path):
+    """A function that boots the image under the monitor: words for the host, settings for the guest."""
+    @contextlib.contextmanager
+    def begin(*words, config=QUICK, **fields):
+        with vmhost.Run(build, build / "aerostat.elf", tmp_path, words, config, **fields) as run:
+            try:
+                run.guest.wait_for(lambda e: e.has(event="ready"), READY_TIMEOUT)
+                yield run
+            finally:
+                SEEN_EVENTS.extend(run.guest.events_since(0)[0])
+    return begin
+
+
+def last_size(run):
+    """What the guest's last event says that the balloon holds."""
+    sizes = [e for e in run.guest.events_since(0)[0] if e.has(balloon="vmware") and e.get("actual")]
+    return sizes[-1].number("actual") if sizes else 0
+
+
+def settle(run):
+    """Wait until the guest has said what the host holds: the last bit may still be on its way."""
+    deadline = time.monotonic() + 5
+    while run.audit().number("locked") != last_size(run):
+        assert time.monotonic() < deadline, (run.said("audit")[-1], last_size(run))
+        time.sleep(0.1)
+
+
+def finish(run):
+    """Switch off; the account is clean and says what the guest's last event says. Returns it."""
+    settle(run)
+    run.guest.send("poweroff")
+    status, audit = run.finish()
+    vmhost.check_clean(audit)
+    assert (status, audit.get("why")) == (0, "power-off")
+    assert audit.number("locked") == last_size(run)
+    assert audit.number("locks") - audit.number("unlocks") - audit.number("forgotten") == \
+        audit.number("locked")
+    return audit
+
+
+def play(boot, *words, config=QUICK, **fields):
+    """Boot, wait until the schedule among the words is over, finish. Returns (run, audit)."""
+    with boot(*words, config=config, **fields) as run:
+        run.wait("schedule", TIMEOUT, event="over")
+        return run, finish(run)
+
+
+def schedule(*targets, met=SLACK):
+    return f"schedule={','.join(map(str, targets))}", f"met={met}"
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_targets_up_and_down(boot, level):
+    """25,000 up and 25,000 down twice: at the basic level 100,000 calls under the guard."""
+    run, audit = play(boot, f"caps={LEVELS[level]:#x}", *schedule(25000, 0, 27000, 2000, 0))
+    assert run.said("start")[0].number("granted") == LEVELS[level]
+    assert audit.number("locked") == 0
+    assert audit.number("locks") == audit.number("unlocks") >= 2 * 25000 - 2 * SLACK
+    calls = run.said("calls")[-1]
+    assert calls.number(LOCKS.get(level, "block-lock").replace("-", "_")) > 0
+
+
+@pytest.mark.parametrize("wish, granted", [("basic", 0x02), ("batched", 0x26), ("batched-2m", 0x2E)])
+def test_the_level_can_be_wished_lower(boot, wish, granted):
+    run, _ = play(boot, "caps=0x2e", *schedule(3000, 0), config=f"{QUICK} vmware.level={wish}")
+    assert run.said("start")[0].number("granted") & ~0x20 == granted & ~0x20
+
+
+def test_the_classic_policy(boot):
+    run, audit = play(boot, "caps=0x2e", *schedule(5000, 1000, met=0),
+                      config="loglevel=warn vmware.policy=classic")
+    assert run.said("start")[0].number("asked") == 2
+    assert audit.number("locked") == 1000
+
+
+def spread(command, statuses, first=2, apart=2):
+    """Each status once, some calls of the command apart."""
+    return [f"fault={command}@{first + apart * i}:status={status:#x}" for i, status in enumerate(statuses)]
+
+
+UPS_AND_DOWNS = (4000, 1000) * 15 + (3000,)
+
+
+@pytest.mark.parametrize("level", LOCKS)
+@pytest.mark.parametrize("side", ["lock", "unlock"])
+def test_refusals_of_page_commands(boot, level, side):
+    """Every answer but success and CMD_INVALID, one after the other: the schedule is met all the same."""
+    command = (LOCKS if side == "lock" else UNLOCKS)[level]
+    faults = spread(command, (2, 3, 4, 5, 6, 7, 8, *GARBAGE))
+    run, audit = play(boot, f"caps={LEVELS[level]:#x}", *schedule(*UPS_AND_DOWNS), *faults)
+    assert len(run.said("fault")) == len(faults), "the run was too short for all faults"
+    assert abs(audit.number("locked") - 3000) <= SLACK
+
+
+@pytest.mark.parametrize("level", LOCKS)
+@pytest.mark.parametrize("side", ["lock", "unlock"])
+def test_a_command_that_became_invalid(boot, level, side):
+    """CMD_INVALID of what START granted: not used for ever; after a START it works again."""
+    command = (LOCKS if side == "lock" else UNLOCKS)[level]
+    run, audit = play(boot, f"caps={LEVELS[level]:#x}", *schedule(4000, 1000, 3000),
+                      f"fault={command}@1+3:status=1",
+                      *(f"fault=get-target@{poll}:reset" for poll in (30, 60, 90, 120)))
+    assert run.said("fault", number=0)
+    assert len(run.said("start")) > 1
+    assert abs(audit.number("locked") - 3000) <= SLACK
+    calls = run.said("calls")[-1].number(command.replace("-", "_"))
+    assert calls < 10000
+
+
+def refusals_of_session(command):
+    return spread(command, [s for s in (1, 2, 5, 6, 7, 8, *GARBAGE)
+                            if (command, s) != ("start", 0x03000000)])
+
+
+@pytest.mark.parametrize("command", ["get-target", "guest-id", "start"])
+def test_refusals_of_session_commands(boot, command):
+    """Each answer to each; RESET now and then, so that START and GUEST_ID come again and again."""
+    faults = refusals_of_session(command)
+    resets = [f"fault=get-target@{n}:reset" for n in range(6, 150, 5)]
+    run, audit = play(boot, "caps=0x2e", *schedule(*UPS_AND_DOWNS), "step=6", *faults,
+                      *(resets if command != "get-target" else ()))
+    hit = {fault.number("number") for fault in run.said("fault")}
+    assert set(range(len(faults))) <= hit, "the run was too short for all faults"
+
+
+def test_entries_of_a_batch(boot):
+    """Each status of one entry and of all, and a frame number that the host changes."""
+    words = [f"fault=batch-lock@{2 * i + 1}:entry={7 * i},{status}"
+             for i, status in enumerate((1, 2, 3, 4, 5, 6, 7, 8, 31))]
+    words += [f"fault=batch-lock@{2 * i + 21}:entries={status}" for i, status in enumerate((2, 5, 6, 7, 31))]
+    words += [f"fault=batch-unlock@{2 * i + 1}:entry={5 * i},{status}"
+              for i, status in enumerate((1, 2, 3, 4, 5, 6, 7, 8, 31))]
+    words += ["fault=batch-lock@41:pfn=3", "fault=batch-unlock@41:pfn=3"]
+    run, _ = play(boot, "caps=0x6", *schedule(*UPS_AND_DOWNS), *words)
+    assert len(run.said("fault")) == len(words)
+
+
+def test_blocks_that_are_refused(boot):
+    """Some of them, then all: what cannot go as blocks goes as frames."""
+    run, audit = play(boot, "caps=0xe", *schedule(8000, 0, 8000), "fault=block-lock@1:entry=2,5",
+                      "fault=block-lock@3+0:entries=5")
+    assert run.said("calls")[-1].number("batch_lock") > 0
+    assert abs(audit.number("locked") - 8000) <= SLACK
+
+
+@pytest.mark.parametrize("target", [1 << 20, 0xFFFFFFFF, 1 << 40])
+def test_a_target_above_the_limit(boot, target):
+    """The guest keeps its reserve, stays alive, and gives all of it back."""
+    with boot("caps=0x2e", f"target={target}") as run:
+        run.guest.wait_for(lambda e: e.has(balloon="vmware") and e.number("actual", 0) > 40000, TIMEOUT)
+        assert run.guest.ask("mem", event="mem").number("free") > 0
+        run.say("target=0")
+        run.guest.wait_for(lambda e: e.has(balloon="vmware", target="0", actual="0"), TIMEOUT)
+        finish(run)
+
+
+@pytest.mark.parametrize("step", [1, 500, 511, 512, 513])
+def test_a_target_that_flaps(boot, step):
+    """Both targets of 4100 and 4600 fit the same number of blocks: nothing is ever given back (R-L-06)."""
+    with boot("caps=0x2e", f"schedule={4100 + step},4100", "step=1", "repeat=1") as run:
+        time.sleep(2)
+        audit = run.audit()
+        assert abs(audit.number("locked") - 4100) <= step + SLACK
+        if step <= 500:
+            assert audit.number("unlocks") == 0
+        run.say("repeat=0")
+        run.wait("schedule", TIMEOUT, event="over")
+        finish(run)
+
+
+def test_a_target_that_moves_within_a_cycle(boot):
+    run, _ = play(boot, "caps=0x2", *schedule(3000, 0, 3000), "fault=lock@100:target=200",
+                  "fault=lock@1500:target=50", "fault=unlock@20:target=4000")
+    assert run.said("fault")
+
+
+def test_fewer_capabilities_after_a_reset(boot):
+    """0x3e, basic, all again."""
+    run, _ = play(boot, "caps=0x2e", *schedule(*(6000, 1000) * 6), "fault=start@2:caps=0x2",
+                  "fault=start@3:caps=0x2e", "fault=get-target@5:reset", "fault=get-target@15:reset")
+    assert [s.number("granted") for s in run.said("start")] == [0x2E, 0x02, 0x2E]
+
+
+@pytest.mark.parametrize("claim", [0, 2, 4, 8, 0x0C, 0xFFFFFFFF])
+def test_start_that_claims_anything(boot, claim):
+    """SUCCESS_WITH_CAPABILITIES and any set of them: only what was asked for is used, then a sane START."""
+    run, _ = play(boot, "caps=0x2e", *schedule(3000, 0), f"fault=start@1:ecx={claim:#x}",
+                  "fault=get-target@10:reset", "fault=start@2:caps=0x2e")
+    assert len(run.said("start")) >= 1
+
+
+def test_nobody_is_there(boot):
+    """All ones from the first START on: not attached, and not a single further call."""
+    with boot("caps=0x2e", "target=3000", "fault=any@1+0:silence") as run:
+        time.sleep(1)
+        run.guest.send("poweroff")
+        status, audit = run.finish()
+    vmhost.check_clean(audit)
+    assert (status, audit.number("calls"), audit.number("locked")) == (0, 1, 0)
+
+
+def test_silence_in_the_middle(boot):
+    """The port falls silent, then is back with RESET: the guest keeps its pages, then recovers."""
+    run, _ = play(boot, "caps=0x2e", *schedule(5000, 1000, 4000), "fault=any@6+20:silence",
+                  "fault=any@26:reset")
+    assert len(run.said("start")) >= 2
+
+
+def test_live_targets(boot):
+    with boot("caps=0x2e") as run:
+        for target in (10240, 512, 0, 20480, 0):
+            run.say(f"target={target}")
+            run.guest.wait_for(lambda e, t=str(target): e.has(balloon="vmware", target=t, actual=t), TIMEOUT)
+        assert finish(run).number("locked") == 0
+
+
+def test_a_reset_out_of_the_blue(boot):
+    """As after a migration: all locks are forgotten, and the balloon grows again."""
+    with boot("caps=0x2e") as run:
+        run.say("target=10240")
+        run.guest.wait_for(lambda e: e.has(balloon="vmware", actual="10240"), TIMEOUT)
+        run.say("reset")
+        run.wait("start", TIMEOUT, after=run.wait("reset").t)
+        finish_at(run, 10240)
+
+
+def finish_at(run, size):
+    """As finish(), once the host holds so much."""
+    deadline = time.monotonic() + TIMEOUT
+    while run.audit().number("locked") != size:
+        assert time.monotonic() < deadline, run.said("audit")[-1]
+        time.sleep(0.1)
+    finish(run)
+
+
+def test_both_balloons_at_once(boot):
+    """virtio-balloon's target and VMware's move at the same time; neither takes what is the other's."""
+    with boot("caps=0x2e", balloon="virtio-balloon-pci", ram="shared") as run:
+        total = run.guest.spec.memory
+        for virtio, vmware in ((200, 10240), (160, 0), (230, 20480), (256, 5120), (200, 0)):
+            run.guest.qmp.balloon(virtio * MIB)
+            run.say(f"target={vmware}")
+            deadline = time.monotonic() + TIMEOUT
+            while (run.guest.qmp.query_balloon(), run.audit().number("locked")) != (virtio * MIB, vmware):
+                assert time.monotonic() < deadline, (run.guest.qmp.query_balloon(), run.said("audit")[-1])
+                time.sleep(0.05)
+            mem = run.guest.ask("mem", event="mem")
+            assert mem.number("ballooned") == total - virtio * MIB + vmware * 4096
+        finish(run)
+
+
+@pytest.mark.parametrize("level", ["basic", "wide"])
+def test_sleep_with_an_inflated_balloon(boot, level):
+    """The balloon stays inflated over S3, nothing touches it, and it moves on afterwards."""
+    with boot(f"caps={LEVELS[level]:#x}", "target=20480", memory=512 * MIB) as run:
+        run.guest.wait_for(lambda e: e.has(balloon="vmware", actual="20480"), TIMEOUT)
+        for _ in range(3):
+            run.guest.send("suspend")
+            asleep = run.wait("sleep", after=run.now())
+            assert asleep.number("locked") == 20480
+            run.say("wake")
+            run.wait("wake", after=asleep.t)
+        run.say("target=1024")
+        finish_at(run, 1024)
+
+
+def test_two_runs_under_icount_are_the_same(boot):
+    """The same lines from monitor and guest, times included, up to where the harness first types a word."""
+    logs = []
+    for _ in range(2):
+        with boot("caps=0x2e", *schedule(6000, 1000, 3000), extra=("-icount", "shift=1,sleep=off")) as run:
+            over = run.wait("schedule", TIMEOUT, event="over")
+            logs.append([str(line) for line in run.lines() if line.t <= over.t] +
+                        [str(event) for event in run.guest.events_since(0)[0] if event.t <= over.t - 100_000_000])
+            assert len(run.said("target")) == 3
+            finish(run)
+    assert logs[0] == logs[1]
+    assert any("actual=" in line for line in logs[0])
