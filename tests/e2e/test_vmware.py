@@ -280,13 +280,38 @@ def test_sleep_with_an_inflated_balloon(boot, level):
     with boot(f"caps={LEVELS[level]:#x}", "target=20480", memory=512 * MIB) as run:
         run.guest.wait_for(lambda e: e.has(balloon="vmware", actual="20480"), TIMEOUT)
         for _ in range(3):
+            before, since = run.now(), run.guest.seen
             run.guest.send("suspend")
-            asleep = run.wait("sleep", after=run.now())
+            asleep = run.wait("sleep", after=before)
             assert asleep.number("locked") == 20480
             run.say("wake")
-            run.wait("wake", after=asleep.t)
-        run.say("target=1024")
-        finish_at(run, 1024)
+            run.guest.wait_for(lambda e: e.has(event="resumed"), TIMEOUT, since)
+        run.say("target=0")
+        finish_at(run, 0)
+
+
+def test_the_doorbell(boot):
+    """Polls are 4 s apart, but the host rings and is asked at once; after a reset the bell is hung up again."""
+    with boot("caps=0x3e", "trace=1", config="loglevel=warn vmware.poll=4s") as run:
+        for target in (5120, 0, 7680):
+            before = run.now()
+            run.say(f"target={target}")
+            ring = run.wait("ring", after=before)
+            assert run.wait("call", after=ring.t, command=1).t - ring.t < 1_000_000_000
+            run.guest.wait_for(lambda e, t=str(target): e.has(balloon="vmware", target=t, actual=t), TIMEOUT)
+            if target == 0:
+                run.say("reset")
+                lost = run.wait("reset", after=ring.t)
+                started = run.wait("start", after=lost.t)
+                run.wait("guest-id", after=started.t)  # the last word of a new session
+        finish(run)
+
+
+@pytest.mark.parametrize("status", [1, 2, 7, 8, 9, 0xFFFFFFFF])
+def test_a_doorbell_that_is_refused(boot, status):
+    """The polls go on without it."""
+    run, _ = play(boot, "caps=0x3e", *schedule(5000, 0, 3000), f"fault=doorbell@1:status={status:#x}")
+    assert run.said("fault")
 
 
 def test_two_runs_under_icount_are_the_same(boot):
