@@ -11,7 +11,7 @@ step = @printf '\n== %s\n' '$(1)'
 
 # Build everything with one compiler, warnings being errors, in a folder of its own.
 $(addprefix build-,$(BUILDS)): build-%:
-	+@$(MAKE_IN) O=$(O)/$* CC=$* HOST_CC=$* W=1 all $(O)/$*/aerostat-test.elf host-tests
+	+@$(MAKE_IN) O=$(O)/$* CC=$* HOST_CC=$* W=1 all vmhost $(O)/$*/aerostat-test.elf host-tests
 
 # The host tests of one compiler.
 $(addprefix check-host-,$(BUILDS)): check-host-%:
@@ -35,9 +35,9 @@ check-headers: $(O)/newlib.stamp ## Compile each header by itself
 	@echo '  PASS    each header stands alone'
 
 check-layers: $(KERNEL_OBJS) $(SUITE_OBJS) $(EFI_OBJS) $(APP_OUT)/aerostat-test.elf.apps.o \
-              $(O)/libballoon.a host-tests ## Check who includes and calls whom
+              $(O)/libballoon.a $(VMHOST_OBJS) $(PROBE_OBJS) host-tests ## Check who includes and calls whom
 	@tools/check-layers --self-test
-	@tools/check-layers --guest $(O)/guest --guest $(O)/efi --apps $(APP_OUT) $(addprefix --libc ,$(NEWLIB_LIBS)) \
+	@tools/check-layers --guest $(O)/guest --guest $(O)/efi --guest $(O)/vmhost --apps $(APP_OUT) $(addprefix --libc ,$(NEWLIB_LIBS)) \
 	  --host $(HOST_OUT) --library $(O)/libballoon.a --pure "$(PURE_C)"
 
 check-sizes: $(O)/aerostat.elf $(O)/BOOTX64.EFI ## Check the size of the images, list long files and functions

@@ -140,6 +140,13 @@ def test_a_triple_fault_is_the_end(build, tmp_path):
     assert [line.get("vmhost") for line in lines[-2:]] == ["shutdown", "audit"]
 
 
+def test_a_call_costs_microseconds(build, tmp_path):
+    """No bound that a busy host could break: the figure is printed, and calls are not slower than a poll."""
+    costs = vmhost.floor(build, tmp_path)
+    print("ns a call:", {name: round(cost) for name, cost in costs.items()})
+    assert all(1_000 < cost < 10_000_000 for cost in costs.values())
+
+
 @pytest.mark.parametrize("word", ["cap=2", "target=many", "fault=lock", "fault=lock@:reset",
                                   "fault=lock:status=", "fault=sell:reset", "schedule=1,,2"])
 def test_a_word_that_means_nothing_is_refused(build, tmp_path, word):

@@ -28,14 +28,16 @@ void audit_write(const char *why)
     const uint64_t *n = account->by_command;
 
     frames_audit();
-    log_say("calls start=%lu get_target=%lu lock=%lu unlock=%lu guest_id=%lu batch_lock=%lu "
-            "batch_unlock=%lu block_lock=%lu block_unlock=%lu doorbell=%lu",
-            n[COMMAND_START], n[COMMAND_GET_TARGET], n[COMMAND_LOCK], n[COMMAND_UNLOCK],
-            n[COMMAND_GUEST_ID], n[COMMAND_BATCH_LOCK], n[COMMAND_BATCH_UNLOCK],
-            n[COMMAND_BLOCK_LOCK], n[COMMAND_BLOCK_UNLOCK], n[COMMAND_DOORBELL]);
-    log_say("audit why=%s locked=%lu in_blocks=%lu target=%lu locks=%lu unlocks=%lu forgotten=%lu "
-            "calls=%lu refused=%lu faults=%lu violations=%u",
-            why, frames_held(), frames_in_blocks(), account->target, account->locks,
-            account->unlocks, account->forgotten, account->calls, account->refused,
-            account->faults, violations);
+    log_say(
+        "calls start=%lu get_target=%lu lock=%lu unlock=%lu guest_id=%lu batch_lock=%lu "
+        "batch_unlock=%lu block_lock=%lu block_unlock=%lu doorbell=%lu",
+        n[COMMAND_START], n[COMMAND_GET_TARGET], n[COMMAND_LOCK], n[COMMAND_UNLOCK],
+        n[COMMAND_GUEST_ID], n[COMMAND_BATCH_LOCK], n[COMMAND_BATCH_UNLOCK],
+        n[COMMAND_BLOCK_LOCK], n[COMMAND_BLOCK_UNLOCK], n[COMMAND_DOORBELL]);
+    log_say(
+        "audit why=%s locked=%lu in_blocks=%lu target=%lu locks=%lu unlocks=%lu forgotten=%lu "
+        "calls=%lu refused=%lu faults=%lu violations=%u",
+        why, frames_held(), frames_in_blocks(), account->target, account->locks,
+        account->unlocks, account->forgotten, account->calls, account->refused,
+        account->faults, violations);
 }

@@ -10,14 +10,15 @@
 #include "tests/vmhost/text.h"
 #include "tests/vmhost/x86.h"
 
-#define COM1       0x3f8
-#define DEBUG_EXIT 0x501
-#define VICTIM     UINT64_C(0x2000000) /* frames to lock lie from here on */
-#define VICTIM_PFN (VICTIM >> FRAME_SHIFT)
-#define BATCH      UINT64_C(0x1e00000)
-#define WINDOW     UINT64_C(0x30000000) /* where `walk` puts its page table */
-#define MONITOR    UINT64_C(0x6000000)
-#define MSR_EFER   UINT32_C(0xc0000080)
+#define COM1        0x3f8
+#define DEBUG_EXIT  0x501
+#define VICTIM      UINT64_C(0x2000000) /* frames to lock lie from here on */
+#define VICTIM_PFN  (VICTIM >> FRAME_SHIFT)
+#define BATCH       UINT64_C(0x1e00000)
+#define WINDOW      UINT64_C(0x30000000) /* where `walk` puts its page table */
+#define MONITOR     UINT64_C(0x6000000)
+#define MSR_EFER    UINT32_C(0xc0000080)
+#define FLOOR_CALLS 10000
 
 extern uint64_t boot_pd[];
 extern volatile uint32_t probe_ticks, probe_undefined;
@@ -290,6 +291,29 @@ static void run_efer(void)
     unlock_victim();
 }
 
+/* What a call costs: mostly the way out of the guest and back. In ticks of the TSC. */
+static void run_floor(void)
+{
+    uint64_t before, ticks[3];
+
+    start(CAPABILITY_BASIC);
+    before = tsc_read();
+    for (unsigned i = 0; i < FLOOR_CALLS; i++)
+        (void)balloon(COMMAND_GET_TARGET, 1000, 0);
+    ticks[0] = tsc_read() - before;
+    for (unsigned unlocks = 0; unlocks < 2; unlocks++) {
+        before = tsc_read();
+        for (unsigned i = 0; i < FLOOR_CALLS; i++)
+            (void)balloon(COMMAND_LOCK + unlocks, VICTIM_PFN + i, 0);
+        ticks[1 + unlocks] = tsc_read() - before;
+    }
+    tell("khz", cpuid_read(0x40000010, 0).eax);
+    tell("calls", FLOOR_CALLS);
+    tell("get-target", ticks[0]);
+    tell("lock", ticks[1]);
+    tell("unlock", ticks[2]);
+}
+
 static void run_triple(void)
 {
     probe_triple_fault();
@@ -319,6 +343,7 @@ static const struct {
     {"order", run_order},
     {"dma", run_dma},
     {"efer", run_efer},
+    {"floor", run_floor},
     {"triple", run_triple},
 };
 

@@ -67,6 +67,15 @@ def probe(build, name, folder, words=(), machine="q35,smm=off", extra=(), timeou
     return done.returncode, said, list(map(events.parse_line, log.read_text().splitlines()))
 
 
+def floor(build, folder, words=("scribble=0",)):
+    """{"get-target", "lock", "unlock": nanoseconds of one call}: below this no driver can be."""
+    status, said, lines = probe(build, "floor", folder, words)
+    if status != 1:
+        raise ToolError(f"the probe ended with {status}: {lines[-1:]}")
+    scale = 1e6 / said["khz"][0] / said["calls"][0]
+    return {name: said[name][-1] * scale for name in ("get-target", "lock", "unlock")}
+
+
 class Run:
     """A guest under the monitor while it runs, and the monitor's lines. A context manager."""
 
