@@ -137,7 +137,7 @@ def test_efer_without_svme(probe):
 def test_a_triple_fault_is_the_end(build, tmp_path):
     status, _, lines = vmhost.probe(build, "triple", tmp_path)
     assert status == vmhost.EXIT_SHUTDOWN
-    assert [line.get("vmhost") for line in lines[-2:]] == ["shutdown", "audit"]
+    assert [line.get("vmhost") for line in lines[-3:]] == ["shutdown", "calls", "audit"]
 
 
 def test_a_call_costs_microseconds(build, tmp_path):
