@@ -43,7 +43,8 @@ def last_size(run):
 
 
 def settle(run):
-    """Wait until the guest has said what the host holds: the last bit may still be on its way."""
+    """No more faults; wait until the guest has said what the host holds: the last bit may still be on its way."""
+    run.say("calm")
     deadline = time.monotonic() + 5
     while run.audit().number("locked") != last_size(run):
         assert time.monotonic() < deadline, (run.said("audit")[-1], last_size(run))
@@ -83,6 +84,11 @@ def test_targets_up_and_down(boot, level):
     assert audit.number("locks") == audit.number("unlocks") >= 2 * 25000 - 2 * SLACK
     calls = run.said("calls")[-1]
     assert calls.number(LOCKS.get(level, "block-lock").replace("-", "_")) > 0
+
+
+def test_on_a_pc(boot):
+    _, audit = play(boot, "caps=0x2e", *schedule(5000, 0, 3000), machine="pc,smm=off")
+    assert abs(audit.number("locked") - 3000) <= SLACK
 
 
 @pytest.mark.parametrize("wish, granted", [("basic", 0x02), ("batched", 0x26), ("batched-2m", 0x2E)])
@@ -274,16 +280,21 @@ def test_both_balloons_at_once(boot):
         finish(run)
 
 
-@pytest.mark.parametrize("level", ["basic", "wide"])
-def test_sleep_with_an_inflated_balloon(boot, level):
-    """The balloon stays inflated over S3, nothing touches it, and it moves on afterwards."""
-    with boot(f"caps={LEVELS[level]:#x}", "target=20480", memory=512 * MIB) as run:
+@pytest.mark.parametrize("level, device", [("basic", ""), ("wide", ""), ("wide", "virtio-balloon-pci")])
+@pytest.mark.parametrize("machine", ["q35,smm=off", "pc,smm=off"], ids=["q35", "pc"])
+def test_sleep_with_an_inflated_balloon(boot, level, device, machine):
+    """The balloon stays inflated over S3, nothing touches it, and it moves on afterwards. A virtio balloon beside it
+    is empty meanwhile."""
+    with boot(f"caps={LEVELS[level]:#x}", "target=20480", memory=512 * MIB, machine=machine, balloon=device) as run:
         run.guest.wait_for(lambda e: e.has(balloon="vmware", actual="20480"), TIMEOUT)
+        if device:
+            run.guest.qmp.balloon(400 * MIB)
         for _ in range(3):
             before, since = run.now(), run.guest.seen
             run.guest.send("suspend")
             asleep = run.wait("sleep", after=before)
             assert asleep.number("locked") == 20480
+            assert not device or run.guest.qmp.query_balloon() == 512 * MIB
             run.say("wake")
             run.guest.wait_for(lambda e: e.has(event="resumed"), TIMEOUT, since)
         run.say("target=0")
@@ -326,3 +337,22 @@ def test_two_runs_under_icount_are_the_same(boot):
             finish(run)
     assert logs[0] == logs[1]
     assert any("actual=" in line for line in logs[0])
+
+
+@pytest.mark.parametrize("level", ["basic", "batch", "block", "doorbell"])
+def test_random_faults(boot, rng, level, request):
+    """Any answer to any command at any time: the last target is met and nothing was done wrong."""
+    for _ in range(50 if request.config.getoption("--soak") else 1):
+        words = [f"fault=get-target@{poll}:reset" for poll in range(40, 400, 40)]  # ends what has stopped for good
+        words += [random_fault(rng) for _ in range(40)]
+        targets = [rng.randrange(8000) for _ in range(12)]
+        print(" ".join(words), targets)
+        _, audit = play(boot, f"caps={vmhost.LEVELS[level]:#x}", *schedule(*targets), *words)
+        assert abs(audit.number("locked") - targets[-1]) <= SLACK
+
+
+def random_fault(rng):
+    command = rng.choice(("start", "get-target", "guest-id", *LOCKS.values(), *UNLOCKS.values()))
+    first = rng.randrange(2, 4000 if command in ("lock", "unlock") else 40)
+    status = rng.choice((1, 2, 3, 4, 5, 6, 7, 8, *GARBAGE))
+    return f"fault={command}@{first}+{rng.choice((1, 1, 1, 2, 5))}:status={status:#x}"

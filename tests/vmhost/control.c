@@ -89,6 +89,7 @@ static const struct {
     {"audit", write_audit},
     {"wake", want_wake},
     {"reset", balloon_reset},
+    {"calm", faults_clear},
 };
 
 static bool obey(const char *word)

@@ -12,5 +12,8 @@
 /* False when `text` is none. */
 bool faults_add(const char *text);
 
+/* No more faults. */
+void faults_clear(void);
+
 /* Let the fault whose turn it is loose on the call. True when there was one. */
 bool faults_apply(struct balloon_exchange *x);
