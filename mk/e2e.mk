@@ -11,8 +11,8 @@ check-tool: ## Test the host tool against a pretended QEMU
 check-e2e: $(O)/aerostat.elf $(O)/aerostat-test.elf $(O)/vmhost.elf $(O)/vmhost-probe.elf image ## Test the guest on real QEMU (ARGS="-k walk")
 	@$(PYTEST_BASE) tests/e2e $(ARGS)
 
-soak: $(O)/aerostat.elf $(O)/aerostat-test.elf ## Rings full of nonsense, targets and shortages by the thousand, about an hour (ARGS="-k split")
+soak: $(O)/aerostat.elf $(O)/aerostat-test.elf $(O)/vmhost.elf ## Rings full of nonsense, targets and shortages by the thousand, about an hour (ARGS="-k split")
 	@$(PYTEST_BASE) -rP --soak tests/e2e/test_corruption.py tests/e2e/test_conservation.py tests/e2e/test_shortage.py \
-		tests/e2e/test_evacuation.py $(ARGS)
+		tests/e2e/test_evacuation.py tests/e2e/test_vmware.py::test_random_faults $(ARGS)
 
 .PHONY: check-tool check-e2e soak
