@@ -61,7 +61,7 @@ check-quick: ## The fast part of check, under 2 minutes
 
 check: ## Every test
 	$(call step,build)
-	+@$(MAKE_IN) all image $(O)/aerostat-test.elf $(O)/vmhost.elf $(O)/vmhost-probe.elf
+	+@$(MAKE_IN) all image vmware $(O)/aerostat-test.elf $(O)/vmhost.elf $(O)/vmhost-probe.elf
 	$(call step,gcc and clang without warnings)
 	+@$(MAKE_IN) build-gcc build-clang
 	$(call step,borders$(comma) sizes$(comma) warnings)

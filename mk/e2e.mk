@@ -8,7 +8,7 @@ PYTEST = $(PYTEST_BASE) tests/tool tests/e2e
 check-tool: ## Test the host tool against a pretended QEMU
 	@$(PYTEST_BASE) tests/tool
 
-check-e2e: $(O)/aerostat.elf $(O)/aerostat-test.elf $(O)/vmhost.elf $(O)/vmhost-probe.elf image ## Test the guest on real QEMU (ARGS="-k walk")
+check-e2e: $(O)/aerostat.elf $(O)/aerostat-test.elf $(O)/vmhost.elf $(O)/vmhost-probe.elf image vmware ## Test the guest on real QEMU (ARGS="-k walk")
 	@$(PYTEST_BASE) tests/e2e $(ARGS)
 
 soak: $(O)/aerostat.elf $(O)/aerostat-test.elf $(O)/vmhost.elf ## Rings full of nonsense, targets and shortages by the thousand, about an hour (ARGS="-k split")

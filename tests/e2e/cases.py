@@ -62,6 +62,15 @@ DISKS = (
     Case("efi-usb", boot="efi", disk="usb", memory=128 * MIB),
 )
 
+# What `make vmware` leaves, each in its own format: (case, file, format as QEMU calls it). The .vmx has the disk and
+# the CD on SATA.
+VM_IMAGES = (
+    (Case("vmdk-sata", boot="efi", disk="ahci", memory=128 * MIB), "aerostat.vmdk", "vmdk"),
+    (Case("vmdk-stream", boot="efi", machine="pc", memory=128 * MIB), "aerostat-stream.vmdk", "vmdk"),
+    (Case("iso", boot="efi", disk="cd", memory=128 * MIB), "aerostat.iso", "raw"),
+    (Case("qcow2", boot="efi", memory=128 * MIB), "aerostat.qcow2", "qcow2"),
+)
+
 # What the device may offer or leave out: (case, feature bits that must have been accepted, bits
 # that must not). QEMU 7.2 does not offer IN_ORDER (35): that is tested on the model only.
 FEATURES = (

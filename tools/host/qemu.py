@@ -58,7 +58,8 @@ class GuestSpec:
     ram: str = "private"  # private; shared: a sparse file whose holes can be looked at; hugetlb
     balloon: str | None = None  # device with its options; None: what fits the machine; "": none
     console: str = ""  # a virtio-serial device with its options instead of the UART; "" for the UART
-    disk: str = "virtio"  # EFI: virtio, ahci or usb
+    disk: str = "virtio"  # EFI: virtio, ahci, usb or cd
+    disk_format: str = "raw"  # as QEMU calls it
     config: str = ""
     debug_exit: bool = True  # a refusal or a panic ends QEMU
     reboot: bool = False  # a reset boots again instead of ending QEMU
@@ -117,9 +118,11 @@ def settings(words):
 
 
 def _efi_arguments(spec, folder):
-    drive = f"file={spec.image},format=raw,snapshot=on,if=none,id=disk"
+    drive = f"file={spec.image},format={spec.disk_format},if=none,id=disk"
+    drive += ",media=cdrom" if spec.disk == "cd" else ",snapshot=on"
     device = {"virtio": ["virtio-blk-pci,drive=disk"],
               "ahci": ["ich9-ahci,id=ahci", "ide-hd,bus=ahci.0,drive=disk"],
+              "cd": ["ich9-ahci,id=ahci", "ide-cd,bus=ahci.0,drive=disk"],
               "usb": ["qemu-xhci", "usb-storage,drive=disk"]}[spec.disk]
     argv = ["-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={OVMF}/OVMF_CODE_4M.fd",
             "-drive", f"if=pflash,format=raw,unit=1,file={folder}/vars.fd", "-drive", drive]
