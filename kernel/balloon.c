@@ -251,6 +251,14 @@ int balloon_device_stats(void)
     return 0;
 }
 
+const struct virtio_port *balloon_device_status(struct virtio_balloon_status *out)
+{
+    if (!device.vb || !device.port->way)
+        return NULL;
+    virtio_balloon_get_status(device.vb, out);
+    return device.port;
+}
+
 uint64_t balloon_device_oom(uint64_t frames)
 {
     uint64_t got = 0;

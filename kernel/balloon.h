@@ -6,10 +6,17 @@
 #pragma once
 
 #include "kernel/driver.h"
+#include "kernel/status_source.h"
 
 #include "drivers/virtio/balloon.h"
 
 extern const struct driver balloon_driver;
+
+/* For the status page; balloon_status.c. */
+extern const struct status_source balloon_status_source;
+
+/* What it knows, and its port; NULL: it does not run. */
+const struct virtio_port *balloon_device_status(struct virtio_balloon_status *out);
 
 /* See kernel/drivers.h for what these do. */
 int balloon_device_reattach(void);

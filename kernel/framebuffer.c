@@ -1,46 +1,34 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Pixels. Owns the mapping of the framebuffer and what is on it; what to show is status_page.c's, how a
- * character looks glyphs.c's. Only cells that changed are drawn. The geometry is firmware input: a mode
- * that does not fit its own memory is not used.
+ * Owns the mapping of the framebuffer and what is on it. Cells are compared with those drawn before; of the
+ * graph every pixel is, so that moving it on costs little where it is level. The geometry is firmware
+ * input: a mode that does not fit its own memory is not used.
  */
 #include "kernel/framebuffer.h"
 
 #include "base/bits.h"
+#include "base/units.h"
 #include "boot/boot_info.h"
 #include "kernel/clock.h"
-#include "kernel/console.h"
 #include "kernel/glyphs.h"
 #include "kernel/log.h"
-#include "kernel/memory.h"
-#include "kernel/status_page.h"
 #include "kernel/timer.h"
 #include "kernel/x86/mmio.h"
 
-#define SIDE_MAX          16384 /* pixels; no screen is larger */
-#define DRAW_PERIOD_NS    (50 * NS_PER_MS)
-#define REFRESH_PERIOD_NS NS_PER_S
+#define SIDE_MAX        16384 /* pixels; no screen is larger */
+#define COLUMNS_AT_ONCE 16    /* of the graph, between two looks at the clock */
 
-/* Ink and paper of the title, the head and the list; grey or symmetric, so red and blue may swap. */
-#define TITLE_INK   0x101010
-#define TITLE_PAPER 0x50C0A0
-#define HEAD_INK    0xF0F0F0
-#define LIST_INK    0xB0B0B0
-#define PAPER       0x101010
-
-/* Written at boot level and then by the draw task only, but for the page, which console output feeds. */
 static struct {
     struct boot_framebuffer mode;
     uint32_t *pixels; /* NULL: not mapped now */
-    bool is_used;
-    bool is_deferred; /* the task draws */
     unsigned left, top;
-    struct status_page page;
-    char shown[PAGE_ROWS_MAX][PAGE_COLS_MAX]; /* what is on the screen; 0: unknown */
+    /* What is on the screen. */
+    struct page_cell cells[PAGE_ROWS_MAX][PAGE_COLS_MAX];
+    struct graph_area area;
+    struct graph_column columns[GRAPH_WIDTH_MAX];
+    unsigned columns_known; /* of the graph's: from the left, these were drawn */
+    unsigned row, column;   /* where framebuffer_show() goes on */
 } screen;
-
-static struct task draw_task;
-static struct timer draw_timer;
 
 static bool is_mode_sound(const struct boot_framebuffer *mode)
 {
@@ -74,104 +62,139 @@ static void fill(uint32_t value)
     }
 }
 
-static void draw_cell(unsigned row, unsigned col, char c)
+/* The first pixel of a cell. */
+static uint32_t *cell_pixels(unsigned row, unsigned col)
 {
-    uint32_t ink = colour(row == 0               ? TITLE_INK
-                          : row < PAGE_HEAD_ROWS ? HEAD_INK
-                                                 : LIST_INK);
-    uint32_t paper = colour(row == 0 ? TITLE_PAPER : PAPER);
-    const uint8_t *glyph = glyph_of(c);
-    uint32_t *line =
-        screen.pixels +
-        (uint64_t)(screen.top + row * GLYPH_ROWS) * screen.mode.stride_pixels +
-        screen.left + col * GLYPH_COLS;
+    return screen.pixels +
+           (uint64_t)(screen.top + row * GLYPH_ROWS) * screen.mode.stride_pixels +
+           screen.left + col * GLYPH_COLS;
+}
 
+static void draw_cell(unsigned row, unsigned col, struct page_cell cell)
+{
+    struct page_colours colours = page_style_colours(cell.style);
+    uint32_t ink = colour(colours.ink), paper = colour(colours.paper);
+    uint32_t *line = cell_pixels(row, col);
+    uint8_t bits[GLYPH_ROWS];
+
+    page_cell_bits(cell, bits);
     for (unsigned y = 0; y < GLYPH_ROWS; y++, line += screen.mode.stride_pixels) {
         for (unsigned x = 0; x < GLYPH_COLS; x++)
-            line[x] = glyph[y] & (0x80u >> x) ? ink : paper;
+            line[x] = bits[y] & (0x80u >> x) ? ink : paper;
     }
 }
 
-static void flush(void)
+static bool is_in_area(unsigned row, unsigned col)
+{
+    const struct graph_area *area = &screen.area;
+
+    return row >= area->row && row < area->row + area->rows && col >= area->col &&
+           col < area->col + area->cols;
+}
+
+static void show_row(const struct page_grid *grid, unsigned row)
+{
+    if (__builtin_memcmp(grid->cells[row], screen.cells[row], sizeof(grid->cells[row])) ==
+        0)
+        return;
+    for (unsigned col = 0; col < grid->cols; col++) {
+        struct page_cell cell = grid->cells[row][col];
+        struct page_cell *shown = &screen.cells[row][col];
+
+        if (cell.c == shown->c && cell.style == shown->style && cell.part == shown->part)
+            continue;
+        if (!is_in_area(row, col))
+            draw_cell(row, col, cell);
+        *shown = cell;
+    }
+}
+
+static void show_column(const struct status_graph *graph, unsigned x)
+{
+    unsigned width = screen.area.cols * GLYPH_COLS;
+    unsigned height = screen.area.rows * GLYPH_ROWS;
+    struct graph_column column = status_graph_column(graph, x, width, height);
+    bool is_known = x < screen.columns_known;
+    uint32_t *bottom =
+        cell_pixels(screen.area.row + screen.area.rows, screen.area.col) + x;
+
+    if (is_known && __builtin_memcmp(&column, &screen.columns[x], sizeof(column)) == 0)
+        return;
+    for (unsigned y = 0; y < height; y++) {
+        uint32_t rgb = status_graph_colour(&column, x, y, height);
+
+        if (!is_known || rgb != status_graph_colour(&screen.columns[x], x, y, height))
+            *(bottom - (uint64_t)(y + 1) * screen.mode.stride_pixels) = colour(rgb);
+    }
+    screen.columns[x] = column;
+    if (!is_known)
+        screen.columns_known = x + 1;
+}
+
+/* The graph came, went or moved: where it was, cells are to be drawn. */
+static void take_area(const struct graph_area *area)
+{
+    const struct graph_area *old = &screen.area;
+
+    if (__builtin_memcmp(area, old, sizeof(*area)) == 0)
+        return;
+    for (unsigned row = old->row; row < old->row + old->rows; row++) {
+        for (unsigned col = old->col; col < old->col + old->cols; col++)
+            screen.cells[row][col].c = 0;
+    }
+    screen.area = *area;
+    screen.columns_known = 0;
+}
+
+static bool is_late(uint64_t until_ns)
+{
+    return until_ns != TIMER_NEVER && clock_ns() >= until_ns;
+}
+
+bool framebuffer_show(const struct status_page *page, uint64_t until_ns)
 {
     if (!screen.pixels)
-        return;
-    for (unsigned row = 0; row < screen.page.rows; row++) {
-        for (unsigned col = 0; col < screen.page.cols; col++) {
-            char c = screen.page.cells[row][col];
-
-            if (c == screen.shown[row][col])
-                continue;
-            draw_cell(row, col, c);
-            screen.shown[row][col] = c;
-        }
+        return true;
+    if (until_ns == TIMER_NEVER)
+        screen.row = screen.column = 0; /* whatever was left over is old by now */
+    take_area(&page->graph_area);
+    while (screen.row < page->grid.rows) {
+        show_row(&page->grid, screen.row++);
+        if (is_late(until_ns))
+            return false;
     }
-}
-
-static void take_text(const char *text, size_t len)
-{
-    if (!screen.is_used)
-        return;
-    status_page_feed(&screen.page, text, len);
-    if (screen.is_deferred)
-        task_wake(&draw_task);
-    else if (len > 0 && text[len - 1] == '\n')
-        flush();
-}
-
-/* At most once a period: a wake in between arms the timer, which wakes again. When nothing is printed,
- * once a second for the time and the free memory. */
-static void draw_step(void *ctx)
-{
-    static uint64_t drawn_ns; /* this task's own */
-    uint64_t now = clock_ns();
-    struct pmm_stats stats;
-
-    (void)ctx;
-    if (now - drawn_ns < DRAW_PERIOD_NS) {
-        timer_set(&draw_timer, drawn_ns + DRAW_PERIOD_NS);
-        return;
+    while (screen.area.rows > 0 && screen.column < screen.area.cols * GLYPH_COLS) {
+        show_column(&page->graph, screen.column++);
+        if (screen.column % COLUMNS_AT_ONCE == 0 && is_late(until_ns))
+            return false;
     }
-    drawn_ns = now;
-    timer_set(&draw_timer, now + REFRESH_PERIOD_NS);
-    pmm_stats(memory_pmm(), &stats);
-    status_page_set_state(&screen.page, now, memory_total_bytes(),
-                          stats.free_frames * FRAME_SIZE);
-    flush();
+    screen.row = screen.column = 0;
+    return true;
 }
 
-static const struct console_output output = {.write = take_text};
-
-void framebuffer_init(const struct boot_info *info)
+bool framebuffer_init(const struct boot_info *info, unsigned *cols, unsigned *rows)
 {
     const struct boot_framebuffer *mode = &info->framebuffer;
 
     if (mode->width == 0)
-        return;
+        return false;
     if (!is_mode_sound(mode)) {
         log_warn(
             "framebuffer: %u x %u with %u pixels a line at 0x%llx is not sound, not used",
             mode->width, mode->height, mode->stride_pixels,
             (unsigned long long)mode->addr);
-        return;
+        return false;
     }
     screen.mode = *mode;
-    screen.is_used = true;
-    status_page_init(&screen.page, mode->width / GLYPH_COLS, mode->height / GLYPH_ROWS);
-    screen.left = (mode->width - screen.page.cols * GLYPH_COLS) / 2;
-    screen.top = (mode->height - screen.page.rows * GLYPH_ROWS) / 2;
+    *cols = (unsigned)min_u64(mode->width / GLYPH_COLS, PAGE_COLS_MAX);
+    *rows = (unsigned)min_u64(mode->height / GLYPH_ROWS, PAGE_ROWS_MAX);
+    screen.left = (mode->width - *cols * GLYPH_COLS) / 2;
+    screen.top = (mode->height - *rows * GLYPH_ROWS) / 2;
     if (mode->addr + used_bytes() <= 4 * GIB) {
         screen.pixels = (uint32_t *)(uintptr_t)(DIRECT_MAP_BASE + mode->addr);
-        fill(colour(PAPER));
+        fill(colour(page_style_colours(STYLE_PLAIN).paper));
     }
-    console_add_output(&output, 0);
-    flush();
-}
-
-void framebuffer_select(bool is_wanted)
-{
-    if (!is_wanted)
-        screen.is_used = false;
+    return true;
 }
 
 void framebuffer_suspend(void)
@@ -179,41 +202,10 @@ void framebuffer_suspend(void)
     screen.pixels = NULL;
 }
 
-void framebuffer_resume(void)
+bool framebuffer_resume(void)
 {
-    if (!screen.is_used)
-        return;
     screen.pixels = mmio_map_memory(screen.mode.addr, used_bytes());
-    if (!screen.pixels) {
+    if (!screen.pixels)
         log_warn("framebuffer: no room to map it");
-        return;
-    }
-    flush();
-}
-
-void framebuffer_start(void)
-{
-    if (!screen.is_used)
-        return;
-    draw_task.run = draw_step;
-    draw_task.name = "screen";
-    task_add(&draw_task);
-    timer_init(&draw_timer, &draw_task);
-    screen.is_deferred = true;
-    task_wake(&draw_task);
-}
-
-void framebuffer_draw_at_once(void)
-{
-    screen.is_deferred = false;
-}
-
-void framebuffer_lose(void)
-{
-    if (!screen.is_used)
-        return;
-    screen.is_used = false;
-    screen.pixels = NULL;
-    timer_set(&draw_timer, TIMER_NEVER);
-    log_info("framebuffer: its mode was lost in the sleep, not used any more");
+    return screen.pixels != NULL;
 }

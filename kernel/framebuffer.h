@@ -1,32 +1,22 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The screen: draws the status page on the firmware's linear framebuffer. Text is taken by the console
- * at once; drawing happens at once too until framebuffer_start(), then at most 20 times a second by a
- * task of its own, because pixels are slow.
+ * The screen as pixels: draws a status page on the firmware's linear framebuffer. It remembers what it drew
+ * and writes only what differs, as pixels are slow. What is on the page, and when it is drawn, is status.c's.
  */
 #pragma once
 
-#include <stdbool.h>
+#include "kernel/status_page.h"
 
 struct boot_info;
 
-/* Take the framebuffer of boot_info, if there is one that fits the rules, and show what was printed so
- * far. On the boot page tables it is drawn only below 4 GiB. Boot context; early, so that refusals are
- * seen. */
-void framebuffer_init(const struct boot_info *info);
+/* Take the framebuffer of boot_info. True: there is one and it fits the rules; how many cells it has. On the
+ * boot page tables it is drawn only below 4 GiB. Boot context; early, so that refusals are seen. */
+bool framebuffer_init(const struct boot_info *info, unsigned *cols, unsigned *rows);
 
-/* Leave the screen alone from now on when the setting `console` does not name it. Boot context. */
-void framebuffer_select(bool is_wanted);
-
-/* Before the boot page tables go, stop; when paging is up, map it anew and go on. Boot context. */
+/* Before the boot page tables go, stop; when paging is up, map it anew. False: no room. Boot context. */
 void framebuffer_suspend(void);
-void framebuffer_resume(void);
+bool framebuffer_resume(void);
 
-/* Leave the drawing to a task from now on. Boot context, after task and timer set-up. */
-void framebuffer_start(void);
-
-/* The mode was lost in a sleep: nothing is drawn any more. */
-void framebuffer_lose(void);
-
-/* From the next line on draw at once again: last words. Any context but NMI. */
-void framebuffer_draw_at_once(void);
+/* Draw what differs from the page. False: `until_ns` has come (TIMER_NEVER: it may take what it takes), call
+ * again with the same page for the rest. Nothing to do while it is not mapped. Any context but NMI. */
+bool framebuffer_show(const struct status_page *page, uint64_t until_ns);

@@ -9,7 +9,6 @@
 #include "kernel/console.h"
 #include "kernel/drivers.h"
 #include "kernel/event.h"
-#include "kernel/framebuffer.h"
 #include "kernel/hal.h"
 #include "kernel/hotplug.h"
 #include "kernel/irq.h"
@@ -17,6 +16,7 @@
 #include "kernel/memory.h"
 #include "kernel/power.h"
 #include "kernel/sample.h"
+#include "kernel/status.h"
 #include "kernel/suites.h"
 #include "kernel/suspend.h"
 #include "kernel/task.h"
@@ -52,7 +52,7 @@ static void apply_log_settings(void)
     }
     console_select(all || config_has_word("console", "serial"),
                    all || config_has_word("console", "debugcon"));
-    framebuffer_select(all || config_has_word("console", "fb"));
+    status_select(all || config_has_word("console", "fb"));
 }
 
 static void report(void)
@@ -95,13 +95,13 @@ static void do_chores(void)
 static _Noreturn void run(void)
 {
     memory_start();       /* every RAM range to the allocator */
-    framebuffer_resume(); /* the screen again */
+    status_resume();      /* the screen again */
     acpi_init(boot.rsdp); /* tables, mapped on request */
     power_init(&boot);    /* the ways out */
     irq_init();           /* LAPIC, IOAPICs; all masked */
     clock_init();         /* TSC against the best reference there is */
     timer_start();        /* deadlines */
-    framebuffer_start();  /* drawn by a task from now on */
+    status_start();       /* the screen by a task from now on; the keyboard */
     report();             /* event=boot */
     cpu_irq_enable();
     hal_init(memory_pmm(), memory_heap());
@@ -126,12 +126,12 @@ void kernel_main(paddr_t info)
     boot = *(const struct boot_info *)(DIRECT_MAP_BASE + info);
     log_info("boot: Aerostat, by %s, kernel at 0x%llx, %llu memory ranges", front_name(),
              (unsigned long long)boot.kernel_phys, (unsigned long long)boot.mem_count);
-    framebuffer_init(&boot); /* the screen, if there is one */
-    memory_check(&boot);     /* a map that is fit to start from */
-    config_load(&boot);      /* settings of every channel; reads low memory */
+    status_init(&boot);  /* the screen, if there is one */
+    memory_check(&boot); /* a map that is fit to start from */
+    config_load(&boot);  /* settings of every channel; reads low memory */
     apply_log_settings();
     config_print();
     vmware_detect_early(&boot); /* what only the low memory tells */
-    framebuffer_suspend();
+    status_suspend();
     memory_enter(&boot, run); /* final tables, own stack */
 }

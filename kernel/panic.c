@@ -8,8 +8,8 @@
 #include "kernel/console.h"
 #include "kernel/event.h"
 #include "kernel/format.h"
-#include "kernel/framebuffer.h"
 #include "kernel/power.h"
+#include "kernel/status.h"
 #include "kernel/x86/cpu.h"
 #include "kernel/x86/trap.h"
 
@@ -62,7 +62,7 @@ static void begin(void)
         power_test_exit(EXIT_PANIC);
     panicking = true;
     console_open_all();
-    framebuffer_draw_at_once();
+    status_draw_at_once();
     event_stop();
 }
 
@@ -108,7 +108,7 @@ void boot_refuse(const char *fmt, ...)
 
     cpu_irq_disable();
     console_open_all();
-    framebuffer_draw_at_once();
+    status_draw_at_once();
     va_start(args, fmt);
     say("aerostat: cannot start: ", fmt, args);
     va_end(args);

@@ -10,11 +10,12 @@
 #include "kernel/console.h"
 #include "kernel/drivers.h"
 #include "kernel/event.h"
-#include "kernel/framebuffer.h"
 #include "kernel/irq.h"
+#include "kernel/keyboard.h"
 #include "kernel/log.h"
 #include "kernel/memory.h"
 #include "kernel/sleep.h"
+#include "kernel/status.h"
 #include "kernel/timer.h"
 #include "kernel/x86/cpu.h"
 #include "kernel/x86/mmio.h"
@@ -151,6 +152,7 @@ static void rebuild(void)
     irq_resume();
     timer_resume();
     console_resume_input();
+    keyboard_resume();
 }
 
 /* True when the machine slept. */
@@ -193,7 +195,7 @@ static void sleep_and_wake(void)
         refuse("the machine does not fall asleep");
         return;
     }
-    framebuffer_lose();
+    status_lose();
     drivers_resume();
     tell_resumed();
     end();

@@ -71,6 +71,11 @@ VM_IMAGES = (
     (Case("qcow2", boot="efi", memory=128 * MIB), "aerostat.qcow2", "qcow2"),
 )
 
+# With a screen; and with a small one, and no keyboard controller.
+SCREEN = Case("screen", boot="efi", memory=256 * MIB, extra=("-device", "VGA,xres=1280,yres=800"))
+SCREEN_SMALL = Case("screen-small", boot="efi", machine="q35,i8042=off", memory=128 * MIB, config="panic=halt",
+                    extra=("-device", "VGA,xres=640,yres=480"))
+
 # What the device may offer or leave out: (case, feature bits that must have been accepted, bits
 # that must not). QEMU 7.2 does not offer IN_ORDER (35): that is tested on the model only.
 FEATURES = (

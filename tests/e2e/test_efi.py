@@ -8,6 +8,7 @@ import time
 import pytest
 from host.errors import MIB
 from host.qemu import OVMF, Guest, GuestSpec
+from screen import read_font, take
 
 pytestmark = pytest.mark.e2e
 
@@ -34,39 +35,10 @@ def wait_ready(guest, since=0):
     guest.wait_for(lambda event: event.has(event="ready"), TIMEOUT, since, "event=ready")
 
 
-def glyphs(build):
-    """Bitmap to character, from the font as it was compiled in."""
-    rows = re.findall(r"\{((?:0x\w\w, ){15}0x\w\w)\}, /\* (0x\w\w) \*/",
-                      (build / "gen" / "kernel" / "font.c").read_text())
-    assert len(rows) == 95
-    return {bytes(int(n, 16) for n in bits.split(", ")): chr(int(code, 16)) for bits, code in rows}
-
-
-def read_screen(path, font):
-    """The text on a screendump (PPM): a list of lines. What is no glyph reads as NUL."""
-    data = path.read_bytes()
-    width, height = map(int, re.match(rb"P6\n(\d+) (\d+)\n255\n", data).groups())
-    pixels = data[-3 * width * height:]
-    lines = []
-    for top in range(0, height - 15, 16):
-        line = ""
-        for left in range(0, width - 7, 8):
-            rows = [pixels[3 * ((top + y) * width + left):][:24] for y in range(16)]
-            paper = rows[15][:3]
-            bits = bytes(sum(0x80 >> x for x in range(8) if row[3 * x:3 * x + 3] != paper)
-                         for row in rows)
-            line += font.get(bits, "\0")
-        lines.append(line.rstrip())
-    return lines
-
-
 def check_screen(lines):
-    up = re.fullmatch(r" Aerostat   up (\d+\.\d) s", lines[0])
-    assert up and float(up[1]) > 1
-    assert lines[2] == " balloon  none yet"
-    assert re.fullmatch(r" memory   total 1[12]\d\.\d MiB   free 1[012]\d\.\d MiB", lines[3])
-    assert re.fullmatch(r" \[=+\.+\]", lines[4])
-    assert any(re.match(r"@ t=\d+ event=ready", line) for line in lines[6:])
+    assert re.search(r" up 0:00:\d\d$", lines[2])
+    assert lines[6] == "  balloon      none"
+    assert any(re.match(r" +\d\.\d{3}  event=ready", line) for line in lines[20:])
 
 
 def test_load_options_screen_and_power_off(build, loader_guest, tmp_path):
@@ -76,10 +48,10 @@ def test_load_options_screen_and_power_off(build, loader_guest, tmp_path):
     with guest:
         wait_ready(guest)
         time.sleep(2.5)  # the screen is drawn anew each second
-        guest.qmp.execute("screendump", filename=str(tmp_path / "screen.ppm"))
+        screen = take(guest, tmp_path, read_font(build))
         guest.send("poweroff efi")
         assert guest.exit_status(20) == 0
-    check_screen(read_screen(tmp_path / "screen.ppm", glyphs(build)))
+    check_screen(screen.lines())
     text = log.read_text(errors="replace")
     assert 'config: poll_interval="31ms" (command line)' in text
     assert 'config: colour="red" (command line): unknown key' in text
