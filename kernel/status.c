@@ -17,6 +17,7 @@
 #include "kernel/memory.h"
 #include "kernel/status_source.h"
 #include "kernel/timer.h"
+#include "kernel/vmware.h"
 #include "kernel/x86/cpu_brand.h"
 #include "kernel/x86/hypervisor.h"
 #include "kernel/x86/paging.h"
@@ -29,6 +30,7 @@
 
 static const struct status_source *const sources[] = {
     &balloon_status_source,
+    &vmware_status_source,
 };
 
 /* Written at boot level and then by the task only, but for the page's lines, which the console feeds. */

@@ -4,6 +4,7 @@
 #include "kernel/clock.h"
 #include "kernel/config.h"
 #include "kernel/evacuation.h"
+#include "kernel/format.h"
 #include "kernel/hal.h"
 #include "kernel/log.h"
 #include "kernel/vmware_bell.h"
@@ -14,6 +15,8 @@
 
 #include "base/bits.h"
 #include "base/err.h"
+
+#define DESCRIPTION_MAX 160
 
 /* Owned by the balloon's task. */
 static struct {
@@ -271,23 +274,45 @@ void vmware_device_resume(void)
     }
 }
 
-void vmware_device_doctor(void)
+bool vmware_device_status(struct vmware_balloon_status *out)
+{
+    *out = status();
+    return device.vb != NULL;
+}
+
+bool vmware_device_describe(char *text, size_t size)
 {
     struct vmware_balloon_status now = status();
-    const char *way = vmware_way_name(device.found.way);
+    int len;
 
     if (device.found.way == VMWARE_NOT)
+        return false;
+    len = format_s(text, size, "VMware by %s, product %s; ",
+                   vmware_way_name(device.found.way), vmware_product_name(&device.found));
+    if (len < 0 || (size_t)len >= size)
+        return true;
+    text += len;
+    size -= (size_t)len;
+    if (!device.vb)
+        format_s(text, size, "no balloon: %s",
+                 device.refusal ? why(device.refusal) : "left out or detached");
+    else
+        format_s(text, size,
+                 "balloon %s, level %s, capabilities 0x%x of 0x%x, doorbell %s",
+                 now.policy == VMWARE_POLICY_CLASSIC ? "classic" : "modern",
+                 vmware_level_name(now.level), now.caps, now.wished_caps,
+                 now.has_doorbell ? "on" : "off");
+    return true;
+}
+
+void vmware_device_doctor(void)
+{
+    char text[DESCRIPTION_MAX];
+
+    if (!vmware_device_describe(text, sizeof(text)))
         log_answer("doctor: no VMware");
     else if (!device.vb)
-        log_answer("doctor: VMware by %s, product %s; no balloon: %s", way,
-                   vmware_product_name(&device.found),
-                   device.refusal ? why(device.refusal) : "left out or detached");
+        log_answer("doctor: %s", text);
     else
-        log_answer("doctor: %s: VMware by %s, product %s; balloon %s, level %s, "
-                   "capabilities 0x%x of 0x%x, doorbell %s",
-                   now.is_reset_due ? "NOT OK" : "ok", way,
-                   vmware_product_name(&device.found),
-                   now.policy == VMWARE_POLICY_CLASSIC ? "classic" : "modern",
-                   vmware_level_name(now.level), now.caps, now.wished_caps,
-                   now.has_doorbell ? "on" : "off");
+        log_answer("doctor: %s: %s", status().is_reset_due ? "NOT OK" : "ok", text);
 }

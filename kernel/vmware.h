@@ -5,9 +5,9 @@
  */
 #pragma once
 
-#include "base/units.h"
+#include "kernel/status_source.h"
 
-#include <stdbool.h>
+#include "drivers/vmware/balloon.h"
 
 /* Detect and attach, if the settings allow. Not finding it is no error. Boot context, after the buses. */
 void vmware_device_start(void);
@@ -34,5 +34,14 @@ void vmware_device_report_moved(uint64_t blocks_before, uint64_t blocks_after);
 void vmware_device_suspend(void);
 void vmware_device_resume(void);
 
-/* One line for the command doctor: how it was detected, and what was agreed upon. */
+/* One line: how it was detected, and what was agreed upon, or why there is no balloon. False: not VMware. */
+bool vmware_device_describe(char *text, size_t size);
+
+/* The same for the command doctor. */
 void vmware_device_doctor(void);
+
+/* What it knows; false: it is not attached. */
+bool vmware_device_status(struct vmware_balloon_status *out);
+
+/* For the status page; vmware_status.c. */
+extern const struct status_source vmware_status_source;

@@ -37,13 +37,15 @@ def wait_ready(guest, since=0):
 
 def check_screen(lines):
     assert re.search(r" up 0:00:\d\d$", lines[2])
-    assert lines[6] == "  balloon      none"
+    assert lines[5] == "  hypervisor   none that CPUID tells of"
+    assert lines[6] == "  balloon      VMware by smbios, product esx; no balloon: the host has no balloon"
     assert any(re.match(r" +\d\.\d{3}  event=ready", line) for line in lines[20:])
 
 
 def test_load_options_screen_and_power_off(build, loader_guest, tmp_path):
     guest, log = loader_guest(build / "BOOTX64.EFI", "poll_interval=31ms colour=red",
-                              extra=("-device", "VGA"))
+                              extra=("-device", "VGA", "-smbios", "type=1,serial=VMware-56 4d 10 20"))
+    guest.spec.cpu = "qemu64,-hypervisor"
     guest.spec.reboot = True  # only switching off ends QEMU
     with guest:
         wait_ready(guest)
