@@ -27,8 +27,8 @@ GARBAGE = (9, 100, SUCCESS_WITH_CAPS, 0x03000001, 0x80000000, 0xFFFFFFFF)
 def boot(build, tmp_path):
     """A function that boots the image under the monitor: words for the host, settings for the guest."""
     @contextlib.contextmanager
-    def begin(*words, config=QUICK, **fields):
-        with vmhost.Run(build, build / "aerostat.elf", tmp_path, words, config, **fields) as run:
+    def begin(*words, config=QUICK, image="aerostat.elf", **fields):
+        with vmhost.Run(build, build / image, tmp_path, words, config, **fields) as run:
             try:
                 run.guest.wait_for(lambda e: e.has(event="ready"), READY_TIMEOUT)
                 yield run
@@ -279,6 +279,31 @@ def test_both_balloons_at_once(boot):
             mem = run.guest.ask("mem", event="mem")
             assert mem.number("ballooned") == total - virtio * MIB + vmware * 4096
         finish(run)
+
+
+def free_blocks(mem):
+    return mem.number("free_blocks_touched") + mem.number("free_blocks_untouched")
+
+
+@pytest.mark.parametrize("level, device", [("basic", ""), ("batch", ""), ("batch", "virtio-balloon-pci")])
+def test_ballooned_frames_move_together(boot, level, device):
+    """R-L-16: a balloon that took every other page of an app gives whole blocks back by compaction, same size."""
+    with boot(f"caps={LEVELS[level]:#x}", image="aerostat-test.elf", memory=160 * MIB, balloon=device) as run:
+        run.guest.ask("run scatter", TIMEOUT, event="scattered")
+        run.say("target=18000")
+        run.guest.wait_for(lambda e: e.has(balloon="vmware", actual="18000"), TIMEOUT)
+        run.guest.ask("<", TIMEOUT, event="scattered")
+        run.guest.ask("<", TIMEOUT, event="app_exit")
+        before = run.guest.ask("mem check", TIMEOUT, event="mem")
+        since = run.guest.seen
+        run.guest.ask("mem compact", TIMEOUT, event="compact")
+        run.guest.wait_for(lambda e: e.has(balloon="vmware", event="moved"), TIMEOUT, since)
+        after = run.guest.ask("mem check", TIMEOUT, event="mem")
+        assert free_blocks(after) > 2 * free_blocks(before)
+        assert after.number("ballooned") == before.number("ballooned")
+        assert run.audit().number("locked") == 18000
+        run.say("target=0")
+        finish_at(run, 0)
 
 
 @pytest.mark.parametrize("level, device", [("basic", ""), ("wide", ""), ("wide", "virtio-balloon-pci")])
