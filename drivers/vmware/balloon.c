@@ -108,15 +108,14 @@ static void step_target(struct vmware_balloon *vb)
     if (vb->is_bell_lost)
         vmware_set_doorbell(vb);
     vb->phase = PHASE_END;
-    if (vb->is_reset_due || !vmware_get_target(vb) ||
-        vmware_level(vb) == VMWARE_LEVEL_NONE)
+    if (vb->is_reset_due || !vmware_get_target(vb))
         return;
     vb->cycle.size = vmware_level(vb) == VMWARE_LEVEL_BATCHED_2M ? HUGE : SMALL;
     int64_t change =
         vmware_is_classic(vb) ? vmware_classic_change(vb) : vmware_modern_change(vb);
-    if (change > 0)
+    if (change > 0 && vmware_can_lock(vb))
         vb->phase = PHASE_INFLATE;
-    else if (change < 0)
+    else if (change < 0 && vmware_can_unlock(vb))
         begin_deflate(vb);
 }
 

@@ -33,15 +33,20 @@ static void read_entries(struct vmware_balloon *vb)
     }
 }
 
-/* A command that was granted and is not known. Batches: another START, without it. Single ones: nothing is
- * left but to ask for the target. */
-static void note_invalid(struct vmware_balloon *vb, bool is_batch)
+/* A command that was granted and is not known. Single ones: without it, which leaves the other way. */
+static void note_single_invalid(struct vmware_balloon *vb, enum vmware_command cmd)
 {
     vb->cycle.is_over = true;
-    if (!is_batch) {
-        vb->is_unusable = true;
-        return;
-    }
+    if (cmd == VMWARE_CMD_LOCK)
+        vb->no_lock = true;
+    else
+        vb->no_unlock = true;
+}
+
+/* Batches: another START, without them. */
+static void note_batch_invalid(struct vmware_balloon *vb)
+{
+    vb->cycle.is_over = true;
     vb->unwanted_caps |= VMWARE_CAP_BATCHED_2M;
     if (vb->chunk.size == SMALL)
         vb->unwanted_caps |= VMWARE_CAP_BATCHED;
@@ -69,8 +74,10 @@ uint32_t vmware_send_chunk(struct vmware_balloon *vb, enum vmware_command single
     /* R-L-05; an old host is not known to say the target here. */
     if (status == VMWARE_SUCCESS && vb->caps & ~VMWARE_CAP_BASIC)
         vmware_adopt(vb, target);
-    if (status == VMWARE_CMD_INVALID)
-        note_invalid(vb, is_batch);
+    if (status == VMWARE_CMD_INVALID && is_batch)
+        note_batch_invalid(vb);
+    else if (status == VMWARE_CMD_INVALID)
+        note_single_invalid(vb, single);
     if (status == VMWARE_PPN_INVALID && is_batch)
         vb->is_batch_bad = true;
     return status;

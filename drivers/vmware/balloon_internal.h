@@ -96,7 +96,8 @@ struct vmware_balloon {
 
     uint32_t wished_caps, caps;
     uint32_t unwanted_caps; /* granted and then refused: not asked for the next time */
-    bool is_unusable;       /* so are single commands, until the next START */
+    /* Single commands that turned out not to be known are left alone until the next START. */
+    bool no_lock, no_unlock;
     bool has_caps;          /* the session began with capabilities, not as protocol 2 */
     bool has_doorbell;
     bool is_bell_lost; /* the machine slept: it has to be set again */
@@ -181,6 +182,10 @@ void vmware_set_doorbell(struct vmware_balloon *vb);
 void vmware_close(struct vmware_balloon *vb);
 
 enum vmware_level vmware_level(const struct vmware_balloon *vb);
+
+/* Whether this session has a command for it. */
+bool vmware_can_lock(const struct vmware_balloon *vb);
+bool vmware_can_unlock(const struct vmware_balloon *vb);
 
 /* Pages in a command, R-L-04. */
 static inline uint32_t vmware_chunk_max(const struct vmware_balloon *vb)

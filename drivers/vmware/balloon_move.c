@@ -10,10 +10,15 @@
 #include "base/bits.h"
 #include "base/err.h"
 
+static bool can_exchange(const struct vmware_balloon *vb)
+{
+    return vmware_can_lock(vb) && vmware_can_unlock(vb);
+}
+
 int vmware_balloon_empty(struct vmware_balloon *vb, pfn_t block)
 {
     if (vb->state != VMWARE_BALLOON_LIVE || vb->is_forgotten || vb->is_emptying ||
-        vmware_level(vb) == VMWARE_LEVEL_NONE)
+        !can_exchange(vb))
         return -EBUSY;
     vb->is_emptying = true;
     vb->emptied = block;
@@ -99,7 +104,7 @@ void vmware_step_move(struct vmware_balloon *vb)
 
     vb->cycle = (struct vmware_cycle){0};
     for (; commands > 0 && vb->is_emptying; commands--)
-        vb->is_emptying = vmware_level(vb) != VMWARE_LEVEL_NONE && exchange(vb);
+        vb->is_emptying = can_exchange(vb) && exchange(vb);
     vmware_free_refused(vb);
     vmware_mend_batch(vb);
 }

@@ -15,8 +15,17 @@ enum vmware_level vmware_level(const struct vmware_balloon *vb)
     if (vb->caps & VMWARE_CAP_BATCHED)
         return vb->caps & VMWARE_CAP_BATCHED_2M ? VMWARE_LEVEL_BATCHED_2M
                                                 : VMWARE_LEVEL_BATCHED;
-    return vb->caps & VMWARE_CAP_BASIC && !vb->is_unusable ? VMWARE_LEVEL_BASIC
-                                                           : VMWARE_LEVEL_NONE;
+    return vb->caps & VMWARE_CAP_BASIC ? VMWARE_LEVEL_BASIC : VMWARE_LEVEL_NONE;
+}
+
+bool vmware_can_lock(const struct vmware_balloon *vb)
+{
+    return vmware_level(vb) != VMWARE_LEVEL_NONE && !vb->no_lock;
+}
+
+bool vmware_can_unlock(const struct vmware_balloon *vb)
+{
+    return vmware_level(vb) != VMWARE_LEVEL_NONE && !vb->no_unlock;
 }
 
 /* The batch page stays for the next sessions, D-L-01. */
@@ -76,7 +85,7 @@ static bool send_start(struct vmware_balloon *vb)
 
     vb->last_start = vmware_send(vb, VMWARE_CMD_START, asked, 0, &granted);
     vb->caps = 0;
-    vb->is_unusable = false;
+    vb->no_lock = vb->no_unlock = false;
     vb->locked_twice = vb->silent_locks = 0;
     vb->has_caps =
         vb->last_start == VMWARE_SUCCESS_WITH_CAPABILITIES && !vmware_is_classic(vb);

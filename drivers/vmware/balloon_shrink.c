@@ -30,7 +30,7 @@ uint64_t vmware_balloon_oom(struct vmware_balloon *vb, uint64_t frames)
     uint64_t came;
 
     if (!vb->opts.shrink || vb->state != VMWARE_BALLOON_LIVE || vb->is_forgotten ||
-        vmware_level(vb) == VMWARE_LEVEL_NONE)
+        !vmware_can_unlock(vb))
         return 0;
     vmware_end_cycle(vb);
     vb->cycle = (struct vmware_cycle){0};

@@ -143,6 +143,29 @@ static void a_command_that_is_not_known_is_left_alone(void **state)
     }
 }
 
+/* The other direction goes on: what is in the balloon can come back, or more go in. */
+static void the_other_command_is_still_used(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        bool is_lock = i < 2;
+
+        vmware_rig_init(&r, VH_CAP_BASIC, 4096);
+        r.opts.policy = i & 1 ? VMWARE_POLICY_CLASSIC : VMWARE_POLICY_MODERN;
+        life_start(&r);
+        life_cycle_to(&r, 2000);
+        life_fault(&r, is_lock ? VH_LOCK : VH_UNLOCK, 0, VH_EVERY, VH_CMD_INVALID);
+        life_cycle_to(&r, is_lock ? 3000 : 0);
+        assert_int_equal(vmware_rig_size(&r), 2000);
+        vmware_host_mark(&r.host);
+        life_cycle_to(&r, is_lock ? 0 : 3000);
+        vmware_rig_cycle(&r);
+        assert_int_equal(vmware_rig_size(&r), is_lock ? 0 : 3000);
+        assert_int_equal(vmware_rig_status(&r).is_reset_due, false);
+        vmware_rig_end(&r);
+    }
+}
+
 /* ---- unlock ---- */
 
 static const uint32_t unlock_refusals[] = {1, 2,   3,          5,          6,  8,
@@ -351,6 +374,7 @@ int main(void)
         cmocka_unit_test(a_page_that_is_refused_does_not_end_a_modern_cycle),
         cmocka_unit_test(any_other_refusal_ends_it),
         cmocka_unit_test(a_command_that_is_not_known_is_left_alone),
+        cmocka_unit_test(the_other_command_is_still_used),
         cmocka_unit_test(a_frame_that_is_not_given_back_stays),
         cmocka_unit_test(a_frame_the_host_does_not_hold_is_ours),
         cmocka_unit_test(too_many_of_these_ask_for_a_new_session),
