@@ -100,6 +100,12 @@ static void begin_deflate(struct vmware_balloon *vb)
     vb->cycle.left = vb->sets[SMALL].frames;
 }
 
+/* Not soon after a shortage, R-L-17; either policy. */
+static bool may_inflate(const struct vmware_balloon *vb)
+{
+    return vmware_can_lock(vb) && now(vb) >= vb->shrunk_ns;
+}
+
 /* R-W-08: the slow counter, the target, and what there is to do for it. */
 static void step_target(struct vmware_balloon *vb)
 {
@@ -113,7 +119,7 @@ static void step_target(struct vmware_balloon *vb)
     vb->cycle.size = vmware_level(vb) == VMWARE_LEVEL_BATCHED_2M ? HUGE : SMALL;
     int64_t change =
         vmware_is_classic(vb) ? vmware_classic_change(vb) : vmware_modern_change(vb);
-    if (change > 0 && vmware_can_lock(vb))
+    if (change > 0 && may_inflate(vb))
         vb->phase = PHASE_INFLATE;
     else if (change < 0 && vmware_can_unlock(vb))
         begin_deflate(vb);

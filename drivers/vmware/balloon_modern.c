@@ -17,8 +17,6 @@ int64_t vmware_modern_change(const struct vmware_balloon *vb)
         return 0;
     if (change < 0 && -change < (int64_t)VMWARE_SLACK_FRAMES && vb->wish != 0)
         return 0;
-    if (change > 0 && vb->hal->now(vb->hal->ctx) < vb->shrunk_ns)
-        return 0;
     return change;
 }
 
