@@ -140,13 +140,13 @@ bool vmware_open(struct vmware_balloon *vb)
 {
     if (!send_start(vb))
         return false;
+    vb->is_forgotten = true; /* whatever comes of this session */
     if (vb->caps & VMWARE_CAP_BATCHED && !has_batch_page(vb)) {
         vmware_send(vb, VMWARE_CMD_START, 0, 0, NULL); /* we can do nothing now */
         tell_failure(vb, "no memory for the batch page, START was");
         return false;
     }
     vb->is_reset_due = false;
-    vb->is_forgotten = true;
     vb->state = VMWARE_BALLOON_LIVE;
     vb->count.resets += vb->told_session; /* this is not the first */
     tell_session(vb);

@@ -203,12 +203,14 @@ static int no_dma(void *ctx, size_t size_bytes, struct dma_mem *out)
     return -ENOMEM;
 }
 
+static int (*dma_of_model)(void *ctx, size_t size_bytes, struct dma_mem *out);
+
 static void no_memory_for_a_batch_page_after_a_reset(void **state)
 {
     (void)state;
     life_modern(&r, VH_CAP_BASIC, 8192); /* has none yet */
     life_cycle_to(&r, 1000);
-    int (*dma_alloc)(void *, size_t, struct dma_mem *) = r.hal.hal.dma_alloc;
+    dma_of_model = r.hal.hal.dma_alloc;
     r.hal.hal.dma_alloc = no_dma;
     r.host.offers = BATCHED;
     vmware_host_reset(&r.host);
@@ -217,9 +219,36 @@ static void no_memory_for_a_batch_page_after_a_reset(void **state)
     assert_int_equal(r.host.phase, VH_CLOSED);
     assert_int_equal(r.host.trace[(r.host.trace_count - 1) % VH_TRACE].arg1, 0);
     assert_in_range(r.host.calls[VH_START], 1 + 2 * 4, 1 + 2 * 6);
-    r.hal.hal.dma_alloc = dma_alloc;
+    r.hal.hal.dma_alloc = dma_of_model;
     vmware_rig_run(&r, 1200 * NS_PER_MS);
     assert_int_equal(vmware_rig_size(&r), 1000);
+    vmware_rig_end(&r);
+}
+
+static int no_dma_while_full(void *ctx, size_t size_bytes, struct dma_mem *out)
+{
+    return r.guest.free < 500 ? -ENOMEM : dma_of_model(ctx, size_bytes, out);
+}
+
+/* The same where the balloon is what the page lacks memory for, in a reset of our own wish: the host took
+ * START, so the frames are ours before the page is asked for again. */
+static void the_balloon_makes_room_for_a_batch_page(void **state)
+{
+    (void)state;
+    life_modern(&r, VH_CAP_BASIC, 4096);
+    life_cycle_to(&r, 4000);
+    dma_of_model = r.hal.hal.dma_alloc;
+    r.hal.hal.dma_alloc = no_dma_while_full;
+    r.host.offers = BATCHED;
+    for (unsigned i = 0; i < 3; i++) { /* each ends its cycle */
+        life_fault(&r, VH_LOCK, 0, 1, VH_ALL_ONES);
+        life_cycle_to(&r, 4096);
+    }
+    assert_true(vmware_rig_status(&r).is_reset_due);
+    vmware_rig_run(&r, 4 * NS_PER_S);
+    assert_false(vmware_rig_status(&r).is_reset_due);
+    assert_int_equal(vmware_rig_status(&r).level, VMWARE_LEVEL_BATCHED);
+    assert_int_equal(vmware_rig_size(&r), 4096);
     vmware_rig_end(&r);
 }
 
@@ -296,6 +325,7 @@ int main(void)
         cmocka_unit_test(a_thousand_resets),
         cmocka_unit_test(other_capabilities_after_a_reset),
         cmocka_unit_test(no_memory_for_a_batch_page_after_a_reset),
+        cmocka_unit_test(the_balloon_makes_room_for_a_batch_page),
         cmocka_unit_test(the_port_falls_silent),
         cmocka_unit_test(three_silent_locks_ask_for_a_new_session),
         cmocka_unit_test(two_silent_locks_do_not),
