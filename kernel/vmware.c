@@ -129,22 +129,30 @@ static void check_clock(void)
                  (unsigned long long)(hz / 1000), (unsigned long long)khz);
 }
 
+/* NULL: it may be used. Asked before anything touches a port, which would be a fault in a confidential guest. */
+static const char *why_not(void)
+{
+    if (cpu_is_confidential())
+        return "not in a confidential guest";
+    if (!config_bool("balloon.enable") || !config_bool("vmware.enable"))
+        return "left out by the settings";
+    return NULL;
+}
+
 void vmware_device_start(void)
 {
-    vmware_detect(&device.found);
+    const char *reason = why_not();
+
+    vmware_detect(!reason, &device.found);
     if (device.found.way == VMWARE_NOT)
         return;
-    check_clock();
     log_info("vmware-balloon: VMware by %s, product %s",
              vmware_way_name(device.found.way), vmware_product_name(&device.found));
-    if (!config_bool("balloon.enable") || !config_bool("vmware.enable")) {
-        log_info("vmware-balloon: left out by the settings");
+    if (reason) {
+        log_info("vmware-balloon: %s", reason);
         return;
     }
-    if (cpu_is_confidential()) { /* the port would be a fault */
-        log_info("vmware-balloon: not in a confidential guest");
-        return;
-    }
+    check_clock();
     device.is_usable = true;
     hal_client_init(&device.client, "vmware-balloon", run, NULL);
     vmware_report_init(&device.client.task);

@@ -41,12 +41,12 @@ void vmware_detect_early(const struct boot_info *info)
         serial_says = serial_says || strncmp(at, "VMware", 6) == 0;
 }
 
-void vmware_detect(struct vmware_found *out)
+void vmware_detect(bool may_touch, struct vmware_found *out)
 {
     *out = (struct vmware_found){.way = VMWARE_NOT};
     if (has_hypervisor_bit() ? !cpuid_says() : !serial_says)
         return;
-    out->has_version = vmware_get_version(&machine_backdoor, &out->version);
+    out->has_version = may_touch && vmware_get_version(&machine_backdoor, &out->version);
     if (has_hypervisor_bit())
         out->way = VMWARE_BY_CPUID;
     else if (out->has_version)

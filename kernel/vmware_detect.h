@@ -25,8 +25,9 @@ struct vmware_found {
 /* Read the SMBIOS, where it will be asked. Boot context, while the low 4 GiB are mapped. */
 void vmware_detect_early(const struct boot_info *info);
 
-/* Touches a port only where one of the two has said yes. Task level. */
-void vmware_detect(struct vmware_found *out);
+/* Touches a port only where one of the two has said yes, and `may_touch`: CPUID alone decides without. Task
+ * level. */
+void vmware_detect(bool may_touch, struct vmware_found *out);
 
 /* "cpuid", "smbios" or "none"; "esx". For events. */
 const char *vmware_way_name(enum vmware_way way);
