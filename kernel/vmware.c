@@ -44,6 +44,7 @@ static void run(void *ctx)
         return;
     vmware_balloon_destroy(device.vb);
     device.vb = NULL;
+    vmware_bell_close();
     vmware_report_detached();
 }
 
@@ -109,6 +110,7 @@ static int attach(void)
     device.refusal =
         vmware_balloon_attach(&machine_backdoor, &device.client.hal, &opts, &device.vb);
     if (device.refusal) {
+        vmware_bell_close();
         log_warn("vmware-balloon: not attached: %s", why(device.refusal));
         vmware_report_refused(why(device.refusal));
         return device.refusal;
@@ -271,7 +273,7 @@ void vmware_device_suspend(void)
 {
     if (device.vb)
         vmware_balloon_suspend(device.vb);
-    vmware_bell_suspend();
+    vmware_bell_close();
 }
 
 void vmware_device_resume(void)

@@ -132,7 +132,7 @@ bool vmware_bell_take(void)
     return vmci_take_ring(&bell.vmci);
 }
 
-void vmware_bell_suspend(void)
+void vmware_bell_close(void)
 {
     if (!bell.vmci.is_open)
         return;

@@ -16,8 +16,9 @@ const struct vmware_doorbell *vmware_bell_open(const struct balloon_hal *hal,
 /* It has been rung since the last call. */
 bool vmware_bell_take(void);
 
-/* Around a sleep, in which the device forgets everything; the balloon links it again afterwards. */
-void vmware_bell_suspend(void);
+/* Close: the device is reset and silent, while no balloon uses it and in a sleep, in which it forgets
+ * everything; the balloon links it again afterwards. */
+void vmware_bell_close(void);
 void vmware_bell_resume(void);
 
 /* "msix", "intx" or "none". */
