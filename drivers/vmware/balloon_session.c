@@ -6,6 +6,7 @@
 #include "drivers/vmware/balloon_internal.h"
 
 #include "base/bits.h"
+#include "base/err.h"
 
 enum vmware_level vmware_level(const struct vmware_balloon *vb)
 {
@@ -106,26 +107,48 @@ static void tell_refusal(struct vmware_balloon *vb, bool *told, const char *what
     *told = true;
 }
 
+static void unset_doorbell(struct vmware_balloon *vb)
+{
+    vmware_send(vb, VMWARE_CMD_DOORBELL_SET, UINT32_MAX, UINT32_MAX, NULL);
+}
+
+/* True: the host has it. */
+static bool link_doorbell(struct vmware_balloon *vb)
+{
+    const struct vmware_doorbell *bell = vb->opts.doorbell;
+    uint32_t context, resource, status;
+    int err = bell->link(bell->ctx, &context, &resource);
+
+    if (err) {
+        if (!vb->told_doorbell)
+            log_to(&vb->hal->log, LOG_WARN, "vmware-balloon: no doorbell: %s",
+                   err_name(err));
+        vb->told_doorbell = true;
+        return false;
+    }
+    status = vmware_send(vb, VMWARE_CMD_DOORBELL_SET, context, resource, NULL);
+    if (status == VMWARE_SUCCESS)
+        return true;
+    bell->unlink(bell->ctx);
+    tell_refusal(vb, &vb->told_doorbell, "the doorbell is", status);
+    return false;
+}
+
 void vmware_set_doorbell(struct vmware_balloon *vb)
 {
     const struct vmware_doorbell *bell = vb->opts.doorbell;
-    uint32_t context, resource, status = 0;
+    bool is_known = vb->is_bell_lost; /* to the host, from before */
+    bool is_granted = vb->caps & VMWARE_CAP_SIGNALLED;
 
-    if (vb->has_doorbell && !(vb->caps & VMWARE_CAP_SIGNALLED))
+    if (vb->has_doorbell && !is_granted)
         bell->unlink(bell->ctx);
     vb->has_doorbell = vb->is_bell_lost = false;
-    if (!(vb->caps & VMWARE_CAP_SIGNALLED))
+    if (!is_granted)
         return;
-    if (!bell->link(bell->ctx, &context, &resource))
-        status = vmware_send(vb, VMWARE_CMD_DOORBELL_SET, context, resource, NULL);
-    else
-        return;
-    if (status == VMWARE_SUCCESS) {
-        vb->has_doorbell = true;
-        return;
-    }
-    bell->unlink(bell->ctx);
-    tell_refusal(vb, &vb->told_doorbell, "the doorbell is", status);
+    vb->has_doorbell = link_doorbell(vb);
+    /* Else it would go on ringing one that is gone. */
+    if (!vb->has_doorbell && is_known && !vb->is_reset_due)
+        unset_doorbell(vb);
 }
 
 static void send_guest_id(struct vmware_balloon *vb)
@@ -141,6 +164,7 @@ bool vmware_open(struct vmware_balloon *vb)
     if (!send_start(vb))
         return false;
     vb->is_forgotten = true; /* whatever comes of this session */
+    vb->is_bell_lost = false;
     if (vb->caps & VMWARE_CAP_BATCHED && !has_batch_page(vb)) {
         vmware_send(vb, VMWARE_CMD_START, 0, 0, NULL); /* we can do nothing now */
         tell_failure(vb, "no memory for the batch page, START was");
@@ -161,7 +185,7 @@ void vmware_close(struct vmware_balloon *vb)
     const struct vmware_doorbell *bell = vb->opts.doorbell;
 
     if (vb->has_doorbell && !vb->is_reset_due)
-        vmware_send(vb, VMWARE_CMD_DOORBELL_SET, UINT32_MAX, UINT32_MAX, NULL);
+        unset_doorbell(vb);
     if (vb->has_doorbell)
         bell->unlink(bell->ctx);
     vb->has_doorbell = false;

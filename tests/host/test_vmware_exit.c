@@ -176,6 +176,67 @@ static void asleep_it_keeps_its_frames_and_is_silent(void **state)
     }
 }
 
+/* Its device was reset in the sleep: it is made anew before anything else is said. */
+static void the_doorbell_is_set_again_after_a_sleep(void **state)
+{
+    (void)state;
+    life_modern(&r, VH_CAPS_ALL, 4096);
+    vmware_balloon_suspend(r.vb);
+    vmware_balloon_resume(r.vb);
+    vmware_host_mark(&r.host);
+    vmware_rig_cycle(&r);
+    assert_trace(&r, "DOORBELL_SET 1234 =0; GET_TARGET 4096 =0/0;");
+    assert_int_equal(r.bells, 2);
+    assert_int_equal(r.host.doorbell_resource, 1025);
+    vmware_host_target(&r.host, 1024); /* rings */
+    assert_int_equal(vmware_rig_status(&r).count.doorbells, 1);
+    vmware_host_mark(&r.host);
+    vmware_rig_cycle(&r); /* once is enough */
+    assert_trace(&r, "GET_TARGET 4096 =0/1024; 2M_LOCK x2 =0;");
+    vmware_rig_end(&r);
+}
+
+/* And if that fails, the host hears that there is none: it would ring the old one. */
+static void a_doorbell_lost_in_a_sleep_is_unset(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        life_modern(&r, VH_CAPS_ALL, 4096);
+        vmware_balloon_suspend(r.vb);
+        r.bell_fails = i == 0;
+        if (i == 1)
+            life_fault(&r, VH_DOORBELL_SET, 0, 1, VH_BUSY);
+        unsigned warnings = r.hal.log_lines[LOG_WARN];
+        vmware_balloon_resume(r.vb);
+        vmware_host_mark(&r.host);
+        vmware_rig_cycles(&r, 3);
+        assert_trace(&r, i == 0 ? "DOORBELL_SET ffffffff =0; GET_TARGET 4096 =0/0; "
+                                  "GET_TARGET 4096 =0/0; GET_TARGET 4096 =0/0;"
+                                : "DOORBELL_SET 1234 =8; DOORBELL_SET ffffffff =0; "
+                                  "GET_TARGET 4096 =0/0; GET_TARGET 4096 =0/0; "
+                                  "GET_TARGET 4096 =0/0;");
+        assert_false(r.host.has_doorbell);
+        assert_int_equal(r.hal.log_lines[LOG_WARN], warnings + 1);
+        vmware_rig_end(&r);
+    }
+}
+
+/* A new session knows of no bell: none is unset in it (D-L-04). */
+static void the_host_forgot_the_doorbell_in_the_sleep(void **state)
+{
+    (void)state;
+    life_modern(&r, VH_CAPS_ALL, 4096);
+    vmware_balloon_suspend(r.vb);
+    vmware_host_reset(&r.host);
+    r.bell_fails = true;
+    vmware_balloon_resume(r.vb);
+    vmware_host_mark(&r.host);
+    vmware_rig_cycles(&r, 2);
+    assert_trace(&r, "DOORBELL_SET ffffffff =7; START 3e =3000000/3e; GUEST_ID 1 =0; "
+                     "GET_TARGET 4096 =0/0;");
+    vmware_rig_end(&r);
+}
+
 /* The host lost everything meanwhile: it says so, and that is all it takes. */
 static void the_host_forgot_while_we_slept(void **state)
 {
@@ -288,6 +349,9 @@ int main(void)
         cmocka_unit_test(detach_in_a_reset),
         cmocka_unit_test(attach_again),
         cmocka_unit_test(asleep_it_keeps_its_frames_and_is_silent),
+        cmocka_unit_test(the_doorbell_is_set_again_after_a_sleep),
+        cmocka_unit_test(a_doorbell_lost_in_a_sleep_is_unset),
+        cmocka_unit_test(the_host_forgot_the_doorbell_in_the_sleep),
         cmocka_unit_test(the_host_forgot_while_we_slept),
         cmocka_unit_test(sleep_at_any_time),
         cmocka_unit_test(a_sleeper_may_be_detached),

@@ -374,8 +374,12 @@ static void a_doorbell_that_cannot_be_made(void **state)
     life_start(&r);
     assert_false(vmware_rig_status(&r).has_doorbell);
     assert_int_equal(r.host.calls[VH_DOORBELL_SET], 0);
+    assert_int_equal(r.hal.log_lines[LOG_WARN], 1); /* and why, once */
     life_cycle_to(&r, 1024);
     assert_int_equal(vmware_rig_size(&r), 1024);
+    vmware_host_reset(&r.host);
+    vmware_rig_cycles(&r, 3);
+    assert_int_equal(r.hal.log_lines[LOG_WARN], 1);
     vmware_rig_end(&r);
 }
 
