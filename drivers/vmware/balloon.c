@@ -116,7 +116,6 @@ static void step_target(struct vmware_balloon *vb)
     vb->phase = PHASE_END;
     if (vb->is_reset_due || !vmware_get_target(vb))
         return;
-    vb->cycle.size = vmware_level(vb) == VMWARE_LEVEL_BATCHED_2M ? HUGE : SMALL;
     int64_t change =
         vmware_is_classic(vb) ? vmware_classic_change(vb) : vmware_modern_change(vb);
     if (change > 0 && may_inflate(vb))

@@ -71,6 +71,7 @@ struct vmware_cycle {
     bool no_touched[VMWARE_SIZES];  /* memory with backing has run out */
     struct vmware_page split; /* a refused group offered frame by frame (R-L-09) ... */
     uint32_t split_left;      /* ... of which so many are left */
+    unsigned choice;          /* inflating: of what to take, balloon_modern.c */
     uint64_t left;            /* deflating: pages of this size not offered yet */
     uint32_t stale;           /* pages the host did not hold */
     /* the classic policy's */

@@ -14,20 +14,23 @@ void vmware_give(struct vmware_balloon *vb, unsigned size, struct vmware_page pa
     vb->hal->run_give(vb->hal->ctx, page.first, vmware_order(size), page.state);
 }
 
-/* Memory that the host has backing for is what it wants; the rest only while there is no other (R-X-03). */
+/* Memory that the host has backing for is what it wants; the rest only while there is no other of this size
+ * (R-X-03). The sizes against each other: balloon_modern.c. */
 static bool take_run(struct vmware_balloon *vb, unsigned size, struct run_want want,
                      struct vmware_page *out)
 {
     const struct balloon_hal *hal = vb->hal;
     bool *no_touched = &vb->cycle.no_touched[size];
+    struct run_want touched = want;
     unsigned order = vmware_order(size);
 
-    want.touched_only = true;
-    if (!*no_touched && !hal->run_take(hal->ctx, order, want, &out->first, &out->state))
+    touched.touched_only = true;
+    if (!*no_touched &&
+        !hal->run_take(hal->ctx, order, touched, &out->first, &out->state))
         return true;
     *no_touched = true;
-    want.touched_only = false;
-    return !hal->run_take(hal->ctx, order, want, &out->first, &out->state);
+    return !want.touched_only &&
+           !hal->run_take(hal->ctx, order, want, &out->first, &out->state);
 }
 
 bool vmware_take(struct vmware_balloon *vb, unsigned size, struct run_want want,
@@ -44,6 +47,8 @@ bool vmware_take(struct vmware_balloon *vb, unsigned size, struct run_want want,
         vmware_give(vb, size, *out);
         has_page = false;
     }
+    if (!has_page && want.touched_only)
+        return false; /* no failure: other memory will do */
     tally->total++;
     tally->failed += !has_page;
     vb->count.alloc[size].total++;

@@ -1,12 +1,26 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The modern policy: a cycle goes on until the target is met. It begins with the largest pages there are
- * and goes to small ones once; what it has to do is asked anew before each command, because each answer
- * may bring another target.
+ * The modern policy: a cycle goes on until the target is met. It goes down a list of what to take and never back
+ * up: memory that the host has backing for, large pages before small ones, then what it has none for, which
+ * gives it nothing. What there is to do is asked anew before each command, because each answer may bring
+ * another target.
  */
 #include "drivers/vmware/balloon_internal.h"
 
 #include "base/bits.h"
+
+/* As the virtio balloon chooses (R-X-02, R-X-03). Caches go for the last only, R-L-03. */
+static const struct {
+    unsigned size;
+    struct run_want want;
+} choices[] = {
+    {HUGE, {.touched_only = true, .free_only = true}},
+    {SMALL, {.touched_only = true, .free_only = true}},
+    {HUGE, {.free_only = true}},
+    {SMALL, {.free_only = false}},
+};
+
+#define LAST_CHOICE (ARRAY_LEN(choices) - 1)
 
 /* R-L-06. */
 int64_t vmware_modern_change(const struct vmware_balloon *vb)
@@ -20,13 +34,15 @@ int64_t vmware_modern_change(const struct vmware_balloon *vb)
     return change;
 }
 
-/* A small page: of a refused group first, so that its good frames are used (R-L-09). */
-static bool take_small(struct vmware_balloon *vb, struct vmware_page *out)
+/* A page by the choice that the cycle has come to; at last of a refused group first, so that its good frames
+ * are used (R-L-09). */
+static bool take(struct vmware_balloon *vb, struct vmware_page *out)
 {
     struct vmware_cycle *cycle = &vb->cycle;
 
-    if (!cycle->split_left && !vmware_split_refused(vb))
-        return vmware_take(vb, SMALL, (struct run_want){.free_only = false}, out);
+    if (cycle->choice < LAST_CHOICE || (!cycle->split_left && !vmware_split_refused(vb)))
+        return vmware_take(vb, choices[cycle->choice].size, choices[cycle->choice].want,
+                           out);
     if (page_set_reserve(&vb->sets[SMALL], cycle->split.first, 0))
         return false;
     *out = cycle->split;
@@ -35,28 +51,49 @@ static bool take_small(struct vmware_balloon *vb, struct vmware_page *out)
     return true;
 }
 
-/* Fill the chunk. False: memory was short. */
+/* Fill the chunk. False: there is no more of this choice. */
 static bool fill(struct vmware_balloon *vb, uint64_t pages)
 {
     struct vmware_chunk *chunk = &vb->chunk;
 
     chunk->size = vb->cycle.size;
     for (chunk->count = 0; chunk->count < pages; chunk->count++) {
-        struct vmware_page *page = &chunk->pages[chunk->count];
-
-        /* Large ones from what lies free only; for small ones caches may go, R-L-03. */
-        if (chunk->size == HUGE
-                ? !vmware_take(vb, HUGE, (struct run_want){.free_only = true}, page)
-                : !take_small(vb, page))
+        if (!take(vb, &chunk->pages[chunk->count]))
             return false;
     }
     return true;
+}
+
+/* R-L-07, D-L-03: once too many groups were refused, small pages are left. */
+static void next_choice(struct vmware_cycle *cycle, bool has_all)
+{
+    bool is_refused = cycle->refused[cycle->size] >= VMWARE_REFUSED_MAX;
+
+    if (is_refused && cycle->size == HUGE)
+        cycle->choice = LAST_CHOICE;
+    else if (is_refused || !has_all)
+        cycle->choice++;
 }
 
 /* R-L-08. What is wrong with one page is none of the others' business. */
 static bool has_failed(bool is_single, uint32_t status)
 {
     return is_single ? !vmware_is_about_page(status) : status != VMWARE_SUCCESS;
+}
+
+/* False: there is nothing left to choose from, or what is left was refused too often. */
+static bool choose(struct vmware_balloon *vb)
+{
+    struct vmware_cycle *cycle = &vb->cycle;
+    bool has_groups = vmware_level(vb) == VMWARE_LEVEL_BATCHED_2M;
+
+    if (cycle->choice <= LAST_CHOICE && choices[cycle->choice].size == HUGE &&
+        !has_groups)
+        cycle->choice++;
+    if (cycle->choice > LAST_CHOICE)
+        return false;
+    cycle->size = choices[cycle->choice].size;
+    return cycle->size == HUGE || cycle->refused[SMALL] < VMWARE_REFUSED_MAX;
 }
 
 /* One command. */
@@ -74,11 +111,7 @@ static void inflate_chunk(struct vmware_balloon *vb, uint64_t change)
         if (has_failed(is_single, status))
             cycle->is_over = true;
     }
-    if (has_all && cycle->refused[cycle->size] < VMWARE_REFUSED_MAX)
-        return;
-    if (cycle->size == SMALL)
-        cycle->is_over = true;
-    cycle->size = SMALL; /* R-L-07, D-L-03 */
+    next_choice(cycle, has_all);
 }
 
 void vmware_modern_inflate(struct vmware_balloon *vb)
@@ -88,7 +121,7 @@ void vmware_modern_inflate(struct vmware_balloon *vb)
     for (; commands > 0 && !vb->cycle.is_over; commands--) {
         int64_t change = vmware_modern_change(vb);
 
-        if (change <= 0)
+        if (change <= 0 || !choose(vb))
             vb->cycle.is_over = true;
         else
             inflate_chunk(vb, (uint64_t)change);
