@@ -98,10 +98,10 @@ struct vmware_counters {
     struct vmware_tally command[VMWARE_COMMANDS];
     struct vmware_tally nosleep_alloc;  /* of free memory only */
     struct vmware_tally cansleep_alloc; /* caches were dropped for it */
-    struct vmware_tally alloc[VMWARE_SIZES];
+    struct vmware_tally alloc[VMWARE_SIZES]; /* with frames of groups that were split */
     uint64_t refused[VMWARE_SIZES]; /* errAlloc: LOCKs refused */
-    uint64_t refused_free
-        [VMWARE_SIZES]; /* errFree: of these, kept until the end of their cycle */
+    /* errFree: of these, kept until the end of their cycle, or until they were split into frames. */
+    uint64_t refused_free[VMWARE_SIZES];
     uint64_t freed[VMWARE_SIZES]; /* primFree: by deflating, popping or moving */
     uint64_t popped_frames;       /* of these, without a word to the host; in frames */
     uint64_t resets;    /* sessions opened after the first START that was accepted */

@@ -188,7 +188,8 @@ void vmware_free_refused(struct vmware_balloon *vb)
     }
 }
 
-/* R-L-09. Its frames have their places in the set of small pages only one by one. */
+/* R-L-09. It is refused no more: its frames are taken as any others, one by one, when each has its place in the
+ * set of small pages. */
 bool vmware_split_refused(struct vmware_balloon *vb)
 {
     struct vmware_refused *refused = &vb->refused[HUGE];
@@ -198,5 +199,6 @@ bool vmware_split_refused(struct vmware_balloon *vb)
     vb->cycle.split = refused->pages[--refused->count];
     vb->cycle.split_left = BLOCK_FRAMES;
     vb->count.split_groups++;
+    vb->count.refused_free[HUGE]++;
     return true;
 }

@@ -45,6 +45,7 @@ static bool take(struct vmware_balloon *vb, struct vmware_page *out)
                            out);
     if (page_set_reserve(&vb->sets[SMALL], cycle->split.first, 0))
         return false;
+    vb->count.alloc[SMALL].total++;
     *out = cycle->split;
     cycle->split.first = pfn_add(cycle->split.first, 1);
     cycle->split_left--;
