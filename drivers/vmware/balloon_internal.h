@@ -126,7 +126,7 @@ struct vmware_balloon {
     struct vmware_counters count;
     /* Logged once. */
     bool told_limit, told_session, told_start_failure, told_guest, told_doorbell;
-    bool told_entry, told_states;
+    bool told_entry, told_states, told_beyond;
 };
 
 static inline uint64_t vmware_frames(unsigned size)

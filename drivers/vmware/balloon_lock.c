@@ -33,6 +33,31 @@ static bool take_run(struct vmware_balloon *vb, unsigned size, struct run_want w
            !hal->run_take(hal->ctx, order, want, &out->first, &out->state);
 }
 
+/* The user should know why memory that is free does not go. */
+static void tell_beyond(struct vmware_balloon *vb)
+{
+    if (!vb->told_beyond)
+        log_to(&vb->hal->log, LOG_WARN,
+               "vmware-balloon: frame numbers above 32 bits do not fit this host's "
+               "commands, those frames stay");
+    vb->told_beyond = true;
+}
+
+/* No frame was to be had. Would there be one with a larger number? */
+static void look_beyond(struct vmware_balloon *vb, struct run_want want)
+{
+    const struct balloon_hal *hal = vb->hal;
+    struct vmware_page page;
+
+    want.pfn_limit = PFN_LIMIT_BATCHED;
+    want.free_only = true;
+    if (hal->run_take(hal->ctx, 0, want, &page.first, &page.state))
+        return;
+    if (page.first.n >= PFN_LIMIT_BASIC)
+        tell_beyond(vb);
+    vmware_give(vb, SMALL, page);
+}
+
 bool vmware_take(struct vmware_balloon *vb, unsigned size, struct run_want want,
                  struct vmware_page *out)
 {
@@ -49,6 +74,8 @@ bool vmware_take(struct vmware_balloon *vb, unsigned size, struct run_want want,
     }
     if (!has_page && want.touched_only)
         return false; /* no failure: other memory will do */
+    if (!has_page && is_basic && !vb->told_beyond)
+        look_beyond(vb, want);
     tally->total++;
     tally->failed += !has_page;
     vb->count.alloc[size].total++;
@@ -154,6 +181,7 @@ uint32_t vmware_lock(struct vmware_balloon *vb)
     uint32_t status;
 
     if (is_beyond(vb)) {
+        tell_beyond(vb);
         refuse_chunk(vb, VMWARE_PPN_INVALID);
         return VMWARE_PPN_INVALID;
     }
