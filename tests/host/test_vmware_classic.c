@@ -143,7 +143,7 @@ static void exit_says_START(void **state)
     life_classic(&r, 4096);
     life_cycle_to(&r, 5);
     vmware_host_mark(&r.host);
-    vmware_balloon_detach(r.vb);
+    vmware_rig_detach(&r);
     vmware_rig_run(&r, NS_PER_S);
     assert_trace(&r, "START 2 =0;");
     assert_int_equal(r.guest.driver, 0);

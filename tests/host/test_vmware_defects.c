@@ -234,7 +234,7 @@ static void D_O_02_no_cycle_after_the_end_began(void **state)
     vmware_host_target(&r.host, 8000);
     vmware_rig_run(&r, 101 * NS_PER_MS); /* in the middle of the cycle */
     assert_true(vmware_rig_status(&r).is_moving);
-    vmware_balloon_detach(r.vb);
+    vmware_rig_detach(&r);
     r.host.is_over = true;
     for (unsigned i = 0; i < 100; i++) {
         vmware_balloon_ring(r.vb);

@@ -44,7 +44,7 @@ static void the_last_words(void **state)
         start_at(level, 8192);
         life_cycle_to(&r, 5120);
         vmware_host_mark(&r.host);
-        vmware_balloon_detach(r.vb);
+        vmware_rig_detach(&r);
         assert_int_equal(state_now(), VMWARE_BALLOON_DETACHING);
         vmware_rig_run(&r, NS_PER_S);
         assert_trace(&r, words[level]);
@@ -55,7 +55,7 @@ static void the_last_words(void **state)
         assert_int_equal(r.guest.free, 8192);
         assert_int_equal(vmware_rig_status(&r).count.popped_frames, 5120);
         assert_int_equal(vmware_rig_status(&r).refused_frames, 0);
-        vmware_balloon_detach(r.vb); /* no effect */
+        vmware_rig_detach(&r); /* no effect */
         vmware_balloon_ring(r.vb);
         assert_int_equal(vmware_balloon_oom(r.vb, 100), 0);
         vmware_rig_run(&r, 10 * NS_PER_S);
@@ -73,7 +73,7 @@ static void START_fails_at_the_end(void **state)
         start_at(i % ARRAY_LEN(levels), 4096);
         life_cycle_to(&r, 1024);
         life_fault(&r, VH_ANY, 0, VH_EVERY, failures[i / ARRAY_LEN(levels)]);
-        vmware_balloon_detach(r.vb);
+        vmware_rig_detach(&r);
         vmware_rig_run(&r, 2 * NS_PER_S);
         assert_int_equal(state_now(), VMWARE_BALLOON_OFF);
         assert_int_equal(r.guest.free, 4096);
@@ -87,7 +87,7 @@ static void stop_here(struct vmware_rig *rig)
 {
     if (rig->steps != stop_after)
         return;
-    vmware_balloon_detach(rig->vb);
+    vmware_rig_detach(rig);
     rig->host.is_over = true; /* D-O-02: nothing runs any more */
 }
 
@@ -137,7 +137,7 @@ static void attach_again(void **state)
         for (unsigned i = 0; i < 5; i++) {
             life_cycle_to(&r, 1024);
             assert_int_equal(vmware_rig_size(&r), 1024);
-            vmware_balloon_detach(r.vb);
+            vmware_rig_detach(&r);
             vmware_rig_run(&r, NS_PER_S);
             vmware_balloon_destroy(r.vb);
             life_start(&r);
@@ -300,7 +300,7 @@ static void a_sleeper_may_be_detached(void **state)
         vmware_balloon_suspend(r.vb);
         vmware_balloon_suspend(r.vb); /* once more is nothing */
         assert_int_equal(state_now(), VMWARE_BALLOON_ASLEEP);
-        vmware_balloon_detach(r.vb);
+        vmware_rig_detach(&r);
         vmware_rig_run(&r, NS_PER_S);
         assert_int_equal(state_now(), VMWARE_BALLOON_OFF);
         vmware_balloon_suspend(r.vb);

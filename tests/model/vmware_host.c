@@ -270,8 +270,6 @@ static void open_session(struct vmware_host *h, const struct vh_fault *fault,
 {
     uint32_t asked = (uint32_t)call->arg1, common = asked & h->offers & ~1u;
 
-    forget_locks(h);
-    release_guest(h);
     h->was_told_reset = false;
     h->limit = 0;
     call->status = fault && !fault->has_caps ? fault->status
@@ -280,7 +278,12 @@ static void open_session(struct vmware_host *h, const struct vh_fault *fault,
                        : VH_SUCCESS;
     call->data = fault && fault->has_caps ? fault->caps : common;
     h->phase = VH_CLOSED;
-    if (asked == 0 || (call->status != VH_SUCCESS && call->status != VH_WITH_CAPS))
+    bool is_taken = call->status == VH_SUCCESS || call->status == VH_WITH_CAPS;
+    if (is_taken)
+        forget_locks(h);
+    if (is_taken || h->is_ending) /* I-7 */
+        release_guest(h);
+    if (!is_taken || asked == 0)
         return;
     h->phase = VH_OPEN;
     h->is_plain = call->status == VH_SUCCESS;
@@ -316,7 +319,7 @@ static void answer(struct vmware_host *h, struct vh_call *call)
     call->data = shown_target(h);
     if (h->is_deaf) {
         call->status = VH_ALL_ONES;
-        if (call->cmd == VH_START) /* the last words count, heard or not */
+        if (call->cmd == VH_START && h->is_ending)
             release_guest(h);
     } else if (call->cmd == VH_START) {
         open_session(h, fault, call);

@@ -120,7 +120,8 @@ struct vmware_host {
     uint64_t told;       /* the target that the driver goes by */
     bool
         is_lenient; /* I-10 does not count: frames are moved or given back for another reason */
-    bool is_over; /* no command may come any more */
+    bool is_ending; /* the driver sends its last START: its answer does not count */
+    bool is_over;   /* no command may come any more */
 
     uint64_t calls[VH_CMDS], failed[VH_CMDS];
     uint64_t entries[VH_CMDS];      /* frames or groups named in batches */

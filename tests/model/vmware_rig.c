@@ -11,7 +11,7 @@ static int link_bell(void *ctx, uint32_t *context, uint32_t *resource)
 {
     struct vmware_rig *r = ctx;
 
-        r->has_bell = !r->bell_fails; /* a bell of before is gone in any case */
+    r->has_bell = !r->bell_fails; /* a bell of before is gone in any case */
     if (r->bell_fails)
         return -EIO;
     *context = VMWARE_RIG_BELL;
@@ -68,6 +68,7 @@ void vmware_rig_init_classic(struct vmware_rig *r, uint64_t frames)
 
 int vmware_rig_attach(struct vmware_rig *r)
 {
+    r->host.is_ending = false;
     return vmware_balloon_attach(&r->port, &r->hal.hal, &r->opts, &r->vb);
 }
 
@@ -189,11 +190,17 @@ void vmware_rig_check(struct vmware_rig *r)
         check_sets(r, s.size_frames);
 }
 
+void vmware_rig_detach(struct vmware_rig *r)
+{
+    r->host.is_ending = true;
+    vmware_balloon_detach(r->vb);
+}
+
 void vmware_rig_end(struct vmware_rig *r)
 {
     if (r->vb) {
         vmware_rig_check(r);
-        vmware_balloon_detach(r->vb);
+        vmware_rig_detach(r);
         vmware_rig_run(r, NS_PER_S);
         model_equal(vmware_rig_status(r).state, VMWARE_BALLOON_OFF);
         model_equal(r->host.trace[(r->host.trace_count - 1) % VH_TRACE].cmd, VH_START);

@@ -53,5 +53,7 @@ struct vmware_balloon_status vmware_rig_status(const struct vmware_rig *r);
 uint64_t vmware_rig_size(const struct vmware_rig *r);
 /* I-1 to I-7, I-11, and what the host complained of. Between steps; at the end of a cycle it says more. */
 void vmware_rig_check(struct vmware_rig *r);
+/* The last START is on its way: whatever its answer, frames are free then. */
+void vmware_rig_detach(struct vmware_rig *r);
 /* Detach, destroy, balance. */
 void vmware_rig_end(struct vmware_rig *r);
