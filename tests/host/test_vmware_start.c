@@ -91,6 +91,7 @@ static void nobody_listens(void **state)
         assert_int_equal(vmware_rig_attach(&r), -ENODEV);
         assert_null(r.vb);
         assert_int_equal(life_calls(&r), 1);
+        assert_int_equal(life_log_lines(&r), 0); /* the caller says it */
         vmware_rig_end(&r);
     }
 }
