@@ -94,6 +94,7 @@ struct vmware_balloon {
     bool
         is_forgotten; /* the host holds none of our frames: it said RESET, or took START */
     uint64_t shrunk_ns; /* no inflation before: memory was short */
+    uint64_t caches_ns; /* modern: caches are left alone before: dropping them was not enough */
 
     uint32_t wished_caps, caps;
     uint32_t unwanted_caps; /* granted and then refused: not asked for the next time */

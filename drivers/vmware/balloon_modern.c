@@ -22,6 +22,9 @@ static const struct {
 
 #define LAST_CHOICE (ARRAY_LEN(choices) - 1)
 
+/* A target out of reach is tried for in every cycle; that often the guest's caches should not be emptied. */
+#define CACHES_GAP_NS NS_PER_S
+
 /* R-L-06. */
 int64_t vmware_modern_change(const struct vmware_balloon *vb)
 {
@@ -34,6 +37,15 @@ int64_t vmware_modern_change(const struct vmware_balloon *vb)
     return change;
 }
 
+/* The last choice may drop caches, unless that was in vain not long ago. */
+static struct run_want wanted(const struct vmware_balloon *vb)
+{
+    struct run_want want = choices[vb->cycle.choice].want;
+
+    want.free_only = want.free_only || vb->hal->now(vb->hal->ctx) < vb->caches_ns;
+    return want;
+}
+
 /* A page by the choice that the cycle has come to; at last of a refused group first, so that its good frames
  * are used (R-L-09). */
 static bool take(struct vmware_balloon *vb, struct vmware_page *out)
@@ -41,8 +53,7 @@ static bool take(struct vmware_balloon *vb, struct vmware_page *out)
     struct vmware_cycle *cycle = &vb->cycle;
 
     if (cycle->choice < LAST_CHOICE || (!cycle->split_left && !vmware_split_refused(vb)))
-        return vmware_take(vb, choices[cycle->choice].size, choices[cycle->choice].want,
-                           out);
+        return vmware_take(vb, cycle->size, wanted(vb), out);
     if (page_set_reserve(&vb->sets[SMALL], cycle->split.first, 0))
         return false;
     vb->count.alloc[SMALL].total++;
@@ -66,10 +77,14 @@ static bool fill(struct vmware_balloon *vb, uint64_t pages)
 }
 
 /* R-L-07, D-L-03: once too many groups were refused, small pages are left. */
-static void next_choice(struct vmware_cycle *cycle, bool has_all)
+static void next_choice(struct vmware_balloon *vb, bool has_all)
 {
+    struct vmware_cycle *cycle = &vb->cycle;
     bool is_refused = cycle->refused[cycle->size] >= VMWARE_REFUSED_MAX;
 
+    uint64_t now_ns = vb->hal->now(vb->hal->ctx);
+    if (!has_all && cycle->choice == LAST_CHOICE && now_ns >= vb->caches_ns)
+        vb->caches_ns = now_ns + CACHES_GAP_NS;
     if (is_refused && cycle->size == HUGE)
         cycle->choice = LAST_CHOICE;
     else if (is_refused || !has_all)
@@ -112,7 +127,7 @@ static void inflate_chunk(struct vmware_balloon *vb, uint64_t change)
         if (has_failed(is_single, status))
             cycle->is_over = true;
     }
-    next_choice(cycle, has_all);
+    next_choice(vb, has_all);
 }
 
 void vmware_modern_inflate(struct vmware_balloon *vb)

@@ -261,6 +261,45 @@ static void caches_are_dropped_for_the_balloon(void **state)
     vmware_rig_end(&r);
 }
 
+static int (*run_take_of_model)(void *ctx, unsigned order, struct run_want want,
+                                pfn_t *out, enum run_state *state);
+static uint64_t droppings; /* calls that dropped caches */
+
+static int count_droppings(void *ctx, unsigned order, struct run_want want, pfn_t *out,
+                           enum run_state *state)
+{
+    uint64_t cache = r.guest.cache;
+    int err = run_take_of_model(ctx, order, want, out, state);
+
+    droppings += r.guest.cache != cache;
+    return err;
+}
+
+/* An app builds a cache of a few frames again and again, and the host wants more than there is: the app
+ * keeps it for a second. */
+static void caches_are_dropped_once_a_second(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LEN(levels); i++) {
+        life_modern(&r, levels[i], 4096);
+        guest_use(&r.guest, 1000);
+        r.guest.reserve = 100;
+        vmware_host_target(&r.host, 4096);
+        vmware_rig_cycles(&r, 3);
+        assert_int_equal(vmware_rig_size(&r), 2996);
+        run_take_of_model = r.hal.hal.run_take;
+        r.hal.hal.run_take = count_droppings;
+        droppings = 0;
+        for (unsigned k = 0; k < 100; k++) { /* 10 s */
+            r.guest.cache = 1 + k % 7;
+            vmware_rig_run(&r, 100 * NS_PER_MS);
+        }
+        assert_in_range(droppings, 9, 11 * 7); /* a frame a call */
+        assert_in_range(vmware_rig_size(&r), 2996 + 9, 2996 + 11 * 7);
+        vmware_rig_end(&r);
+    }
+}
+
 /* ---- time ---- */
 
 static void the_period_can_be_set(void **state)
@@ -356,6 +395,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_had_is_asked_for_again),
         cmocka_unit_test(a_target_out_of_reach_costs_little),
         cmocka_unit_test(caches_are_dropped_for_the_balloon),
+        cmocka_unit_test(caches_are_dropped_once_a_second),
         cmocka_unit_test(the_period_can_be_set),
         cmocka_unit_test(target_0_for_ever),
         cmocka_unit_test(memory_is_taken_back_only_where_that_is_allowed),
