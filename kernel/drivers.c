@@ -296,7 +296,10 @@ bool drivers_is_ballooned(pfn_t first, uint64_t frames)
 
 void drivers_balloon_figures(struct balloon_figures *out)
 {
-    out->target = balloon_device_target() + vmware_device_target();
+    uint64_t virtio = balloon_device_target();
+
+    /* As the host said it: anything in 64 bits. */
+    out->target = virtio + min_u64(vmware_device_target(), UINT64_MAX - virtio);
     out->frames = balloon_device_frames() + vmware_device_frames();
 }
 

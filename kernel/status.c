@@ -55,7 +55,7 @@ static void gather_figures(void)
     pmm_stats(memory_pmm(), &pmm);
     drivers_balloon_figures(&balloon);
     now.free = pmm.free_frames * FRAME_SIZE;
-    now.target = balloon.target * FRAME_SIZE;
+    now.target = bytes_of_frames(balloon.target);
     now.balloon = balloon.frames * FRAME_SIZE;
     status_page_set(&status.page, &now);
 }

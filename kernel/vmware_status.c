@@ -38,7 +38,7 @@ static void detail(struct status_sheet *sheet)
     if (!vmware_device_status(&now))
         return;
     sheet_group(sheet, "VMware balloon");
-    sheet_size(sheet, "target", now.wish_frames * FRAME_SIZE);
+    sheet_size(sheet, "target", bytes_of_frames(now.wish_frames));
     sheet_size(sheet, "of it possible", now.target_frames * FRAME_SIZE);
     sheet_size(sheet, "actual", now.size_frames * FRAME_SIZE);
     sheet_size(sheet, "in groups of 2 MiB", now.huge_frames * FRAME_SIZE);

@@ -49,3 +49,9 @@ static inline pfn_t pfn_add(pfn_t pfn, uint64_t frames)
 {
     return (pfn_t){pfn.n + frames};
 }
+
+/* Frames in bytes. A host may name more of them than have bytes in 64 bits: then it is the most there are. */
+static inline uint64_t bytes_of_frames(uint64_t frames)
+{
+    return frames > UINT64_MAX >> FRAME_SHIFT ? UINT64_MAX : frames << FRAME_SHIFT;
+}

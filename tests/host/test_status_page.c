@@ -151,6 +151,9 @@ static void bar(void **state)
     assert_int_equal(page.grid.cells[BAR][2].style, STYLE_BALLOON_PAPER);
     assert_int_equal(page.grid.cells[BAR][COLS - 3].style, STYLE_FREE_PAPER);
     set(2000, 0, UINT64_MAX, UINT64_MAX); /* nonsense stays inside */
+    /* A target of more frames than have bytes is no small one. */
+    assert_int_equal(bytes_of_frames((UINT64_C(1) << 52) - 1), UINT64_MAX - 4095);
+    assert_int_equal(bytes_of_frames((UINT64_C(1) << 52) + 3), UINT64_MAX);
     assert_int_equal(count_style(BAR, STYLE_BALLOON_PAPER), width);
     page.now.total = 0; /* must not divide by it */
     status_page_draw(&page);
