@@ -4,6 +4,7 @@
 #include "kernel/acpi.h"
 #include "kernel/string.h"
 #include "kernel/x86/cpu.h"
+#include "kernel/x86/hypervisor.h"
 #include "kernel/x86/io.h"
 #include "kernel/x86/lapic.h"
 #include "kernel/x86/mmio.h"
@@ -46,9 +47,8 @@
 #define RTC_SECONDS 0
 #define RTC_TSC_MAX (UINT64_C(1) << 35) /* more than two seconds of any TSC */
 
-#define LEAF_HYPERVISOR 0x40000000
-#define LEAF_TIMING     0x40000010
-#define LEAF_TSC        0x15
+#define LEAF_TIMING 0x40000010
+#define LEAF_TSC    0x15
 
 static uint16_t pm_port;
 static struct reg_io hpet;
@@ -139,18 +139,6 @@ static bool open_pit(struct clock_source *out)
     return true;
 }
 
-/* The signature of hypervisor leaf 0x40000000, and the highest leaf behind it. */
-static uint32_t hypervisor_leaves(char signature[13])
-{
-    struct cpuid r = cpuid(LEAF_HYPERVISOR, 0);
-
-    memcpy(signature, &r.ebx, 4);
-    memcpy(signature + 4, &r.ecx, 4);
-    memcpy(signature + 8, &r.edx, 4);
-    signature[12] = '\0';
-    return cpuid(1, 0).ecx & BIT32(31) ? r.eax : 0;
-}
-
 static uint64_t read_lapic(void)
 {
     return lapic_timer_left();
@@ -158,9 +146,9 @@ static uint64_t read_lapic(void)
 
 static bool open_lapic(struct clock_source *out)
 {
-    char signature[13];
+    char signature[HYPERVISOR_SIGNATURE_BYTES];
 
-    if (!hypervisor_leaves(signature) || strcmp(signature, "TCGTCGTCGTCG") != 0)
+    if (!hypervisor_signature(signature) || strcmp(signature, "TCGTCGTCGTCG") != 0)
         return false;
     lapic_timer_start(UINT32_MAX);
     *out = (struct clock_source){
@@ -185,10 +173,10 @@ bool clock_source_open(enum clock_source_id id, struct clock_source *out)
 
 uint64_t clock_khz_from_cpuid(const char **name)
 {
-    char signature[13];
+    char signature[HYPERVISOR_SIGNATURE_BYTES];
 
     /* Others fill this leaf with garbage: only the one who defined it is believed. */
-    if (hypervisor_leaves(signature) >= LEAF_TIMING &&
+    if (hypervisor_signature(signature) >= LEAF_TIMING &&
         strcmp(signature, "VMwareVMware") == 0) {
         *name = "cpuid-40000010";
         return clock_plausible_khz(cpuid(LEAF_TIMING, 0).eax);

@@ -5,36 +5,20 @@
 #include "kernel/smbios.h"
 #include "kernel/string.h"
 #include "kernel/x86/backdoor.h"
-#include "kernel/x86/cpu.h"
+#include "kernel/x86/hypervisor.h"
 
 #include "base/bits.h"
 
-#define LEAF_FEATURES   1
-#define ECX_HYPERVISOR  BIT32(31)
-#define LEAF_HYPERVISOR 0x40000000
-#define SERIAL_MAX      64
+#define SERIAL_MAX 64
 
 static bool serial_says; /* written at boot */
 
-static bool has_hypervisor_bit(void)
-{
-    return cpuid(LEAF_FEATURES, 0).ecx & ECX_HYPERVISOR;
-}
-
-/* Only meaningful with the bit set: others fill the leaf without it. */
-static bool cpuid_says(void)
-{
-    struct cpuid r = cpuid(LEAF_HYPERVISOR, 0);
-    const uint32_t name[] = {r.ebx, r.ecx, r.edx};
-
-    return memcmp(name, "VMwareVMware", sizeof(name)) == 0;
-}
-
 void vmware_detect_early(const struct boot_info *info)
 {
-    char serial[SERIAL_MAX];
+    char serial[SERIAL_MAX], signature[HYPERVISOR_SIGNATURE_BYTES];
 
-    if (has_hypervisor_bit() || !smbios_system_serial(info, serial, sizeof(serial)))
+    if (hypervisor_signature(signature) ||
+        !smbios_system_serial(info, serial, sizeof(serial)))
         return;
     serial_says = strncmp(serial, "VMW", 3) == 0;
     for (const char *at = serial; *at; at++)
@@ -43,11 +27,14 @@ void vmware_detect_early(const struct boot_info *info)
 
 void vmware_detect(bool may_touch, struct vmware_found *out)
 {
+    char signature[HYPERVISOR_SIGNATURE_BYTES];
+    bool has_name = hypervisor_signature(signature);
+
     *out = (struct vmware_found){.way = VMWARE_NOT};
-    if (has_hypervisor_bit() ? !cpuid_says() : !serial_says)
+    if (has_name ? strcmp(signature, "VMwareVMware") != 0 : !serial_says)
         return;
     out->has_version = may_touch && vmware_get_version(&machine_backdoor, &out->version);
-    if (has_hypervisor_bit())
+    if (has_name)
         out->way = VMWARE_BY_CPUID;
     else if (out->has_version)
         out->way = VMWARE_BY_SMBIOS;

@@ -7,10 +7,8 @@
 
 #include "base/bits.h"
 
-#define LEAF_FEATURES   1
-#define ECX_HYPERVISOR  BIT32(31)
-#define LEAF_HYPERVISOR 0x40000000
-#define SIGNATURE       12
+#define LEAF_FEATURES  1
+#define ECX_HYPERVISOR BIT32(31)
 
 static const struct {
     const char *signature, *name;
@@ -21,17 +19,27 @@ static const struct {
     {"VBoxVBoxVBox", "VirtualBox"}, {" lrpepyh  vr", "Parallels"},
 };
 
+uint32_t hypervisor_signature(char out[HYPERVISOR_SIGNATURE_BYTES])
+{
+    struct cpuid r = cpuid(HYPERVISOR_LEAF, 0);
+    const uint32_t words[] = {r.ebx, r.ecx, r.edx};
+
+    out[0] = '\0';
+    if (!(cpuid(LEAF_FEATURES, 0).ecx & ECX_HYPERVISOR))
+        return 0;
+    memcpy(out, words, sizeof(words));
+    out[sizeof(words)] = '\0';
+    return (uint32_t)max_u64(r.eax, HYPERVISOR_LEAF); /* some say 0 for just this one */
+}
+
 void hypervisor_name(char *out, size_t size)
 {
-    struct cpuid r = cpuid(LEAF_HYPERVISOR, 0);
-    const uint32_t words[] = {r.ebx, r.ecx, r.edx};
-    char signature[SIGNATURE + 1] = "";
+    char signature[HYPERVISOR_SIGNATURE_BYTES];
 
-    if (!(cpuid(LEAF_FEATURES, 0).ecx & ECX_HYPERVISOR)) {
+    if (!hypervisor_signature(signature)) {
         format_s(out, size, "none that CPUID tells of");
         return;
     }
-    memcpy(signature, words, SIGNATURE);
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         if (strcmp(signature, names[i].signature) == 0) {
             format_s(out, size, "%s", names[i].name);
