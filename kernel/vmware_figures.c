@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * The VMware balloon's figures: the command vmmemctl prints those that users of this balloon know, line by
- * line and in their layout, and behind them those that later hosts brought; the events say the same to
- * programs.
+ * line and in their layout, and behind them those that later drivers brought (R-L-18), without the ones that
+ * stand there already; the events say the same to programs.
  */
 #include "kernel/event.h"
 #include "kernel/log.h"
@@ -63,23 +63,25 @@ static void print_later(const struct vmware_balloon_status *now)
     const struct vmware_tally *command = count->command;
 
     log_answer("%s", "");
-    log_answer("%-21s0x%x of 0x%x, level %s", "capabilities:", now->caps,
-               now->wished_caps, vmware_level_name(now->level));
-    line("isResetting:", now->is_reset_due, "");
+    log_answer("%-21s%#8x", "balloon capabilities:", now->wished_caps);
+    log_answer("%-21s%#8x", "used capabilities:", now->caps);
+    log_answer("%-21s%8s", "is resetting:", now->is_reset_due ? "y" : "n");
     pair("batchLock:", &command[VMWARE_CMD_BATCHED_LOCK]);
     pair("batchUnlock:", &command[VMWARE_CMD_BATCHED_UNLOCK]);
-    pair("2mLock:", &command[VMWARE_CMD_BATCHED_2M_LOCK]);
-    pair("2mUnlock:", &command[VMWARE_CMD_BATCHED_2M_UNLOCK]);
+    pair("2m-lock:", &command[VMWARE_CMD_BATCHED_2M_LOCK]);
+    pair("2m-unlock:", &command[VMWARE_CMD_BATCHED_2M_UNLOCK]);
     pair("doorbellSet:", &command[VMWARE_CMD_DOORBELL_SET]);
     line("doorbell:", count->doorbells, "");
     line("reset:", count->resets, "");
     line("shrink:", count->shrinks, "");
-    line("shrinkFree:", count->shrink_frames, " pages");
-    pair("alloc(4k):", &count->alloc[0]);
-    pair("alloc(2M):", &count->alloc[1]);
-    print_sizes("errAlloc(4k):", "errAlloc(2M):", count->refused);
-    print_sizes("errFree(4k):", "errFree(2M):", count->refused_free);
-    print_sizes("free(4k):", "free(2M):", count->freed);
+    line("shrinkFree:", count->shrink_frames, "");
+    line("alloc (4k):", count->alloc[0].total, "");
+    line("alloc (2M):", count->alloc[1].total, "");
+    line("allocFail (4k):", count->alloc[0].failed, "");
+    line("allocFail (2M):", count->alloc[1].failed, "");
+    print_sizes("errAlloc (4k):", "errAlloc (2M):", count->refused);
+    print_sizes("errFree (4k):", "errFree (2M):", count->refused_free);
+    print_sizes("free (4k):", "free (2M):", count->freed);
 }
 
 static void emit_known(const struct vmware_balloon_status *now)
