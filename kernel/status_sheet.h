@@ -30,6 +30,6 @@ void sheet_size(struct status_sheet *sheet, const char *name, uint64_t bytes);
 void sheet_draw(const struct status_sheet *sheet, struct page_grid *grid, unsigned first,
                 unsigned end);
 
-/* "123.4 MiB", "16.0 GiB"; 16 bytes hold all of them. */
-#define SIZE_TEXT_MAX 16
+/* "123.4 MiB", "16.0 GiB"; 20 bytes hold all of them. */
+#define SIZE_TEXT_MAX 20
 void sheet_format_size(char *out, size_t size, uint64_t bytes);

@@ -10,6 +10,7 @@
 #include "kernel/vmware_bell.h"
 #include "kernel/vmware_detect.h"
 #include "kernel/vmware_report.h"
+#include "kernel/vmware_status.h"
 #include "kernel/x86/backdoor.h"
 #include "kernel/x86/confidential.h"
 
@@ -284,12 +285,6 @@ void vmware_device_resume(void)
     }
 }
 
-bool vmware_device_status(struct vmware_balloon_status *out)
-{
-    *out = status();
-    return device.vb != NULL;
-}
-
 bool vmware_device_describe(char *text, size_t size)
 {
     struct vmware_balloon_status now = status();
@@ -326,3 +321,14 @@ void vmware_device_doctor(void)
     else
         log_answer("doctor: %s: %s", status().is_reset_due ? "NOT OK" : "ok", text);
 }
+
+static void detail(struct status_sheet *sheet)
+{
+    struct vmware_balloon_status now = status();
+
+    if (device.vb)
+        vmware_status_put(sheet, &now);
+}
+
+const struct status_source vmware_status_source = {.describe = vmware_device_describe,
+                                                   .detail = detail};

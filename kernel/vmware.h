@@ -7,7 +7,7 @@
 
 #include "kernel/status_source.h"
 
-#include "drivers/vmware/balloon.h"
+#include "base/units.h"
 
 /* Detect and attach, if the settings allow. Not finding it is no error. Boot context, after the buses. */
 void vmware_device_start(void);
@@ -40,8 +40,5 @@ bool vmware_device_describe(char *text, size_t size);
 /* The same for the command doctor. */
 void vmware_device_doctor(void);
 
-/* What it knows; false: it is not attached. */
-bool vmware_device_status(struct vmware_balloon_status *out);
-
-/* For the status page; vmware_status.c. */
+/* For the status page. */
 extern const struct status_source vmware_status_source;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The VMware balloon on the status page. */
-#include "kernel/vmware.h"
+#include "kernel/vmware_status.h"
 
 #include "base/bits.h"
 
@@ -31,27 +30,21 @@ static void detail_commands(struct status_sheet *sheet,
     }
 }
 
-static void detail(struct status_sheet *sheet)
+void vmware_status_put(struct status_sheet *sheet,
+                       const struct vmware_balloon_status *now)
 {
-    struct vmware_balloon_status now;
-
-    if (!vmware_device_status(&now))
-        return;
     sheet_group(sheet, "VMware balloon");
-    sheet_size(sheet, "target", bytes_of_frames(now.wish_frames));
-    sheet_size(sheet, "of it possible", now.target_frames * FRAME_SIZE);
-    sheet_size(sheet, "actual", now.size_frames * FRAME_SIZE);
-    sheet_size(sheet, "in groups of 2 MiB", now.huge_frames * FRAME_SIZE);
-    sheet_number(sheet, "refused, kept", now.refused_frames);
-    sheet_number(sheet, "cycles", now.count.timer);
-    detail_commands(sheet, &now.count);
-    sheet_number(sheet, "doorbells", now.count.doorbells);
-    sheet_number(sheet, "resets", now.count.resets);
-    sheet_number(sheet, "groups split", now.count.split_groups);
-    sheet_number(sheet, "frames moved", now.count.moved);
-    sheet_number(sheet, "out of memory", now.count.shrinks);
-    sheet_number(sheet, "lies of the host", now.count.wrong_entries);
+    sheet_size(sheet, "target", bytes_of_frames(now->wish_frames));
+    sheet_size(sheet, "of it possible", now->target_frames * FRAME_SIZE);
+    sheet_size(sheet, "actual", now->size_frames * FRAME_SIZE);
+    sheet_size(sheet, "in groups of 2 MiB", now->huge_frames * FRAME_SIZE);
+    sheet_number(sheet, "refused, kept", now->refused_frames);
+    sheet_number(sheet, "cycles", now->count.timer);
+    detail_commands(sheet, &now->count);
+    sheet_number(sheet, "doorbells", now->count.doorbells);
+    sheet_number(sheet, "resets", now->count.resets);
+    sheet_number(sheet, "groups split", now->count.split_groups);
+    sheet_number(sheet, "frames moved", now->count.moved);
+    sheet_number(sheet, "out of memory", now->count.shrinks);
+    sheet_number(sheet, "lies of the host", now->count.wrong_entries);
 }
-
-const struct status_source vmware_status_source = {.describe = vmware_device_describe,
-                                                   .detail = detail};

@@ -11,7 +11,7 @@ SUITE_C := $(wildcard tests/guest/*.c) bench/micro/pmm_recipe.c
 # Kernel and boot files without machine access: also compiled for the host, so that cmocka tests them.
 PURE_C := $(wildcard $(addprefix kernel/,format.c config_parse.c config_keys.c fwcfg_parse.c power_parse.c acpi_parse.c madt.c mcfg.c smbios_parse.c \
             symbols.c boot_check.c clock_math.c line_ring.c glyphs.c page_grid.c status_page.c status_graph.c status_lines.c status_sheet.c \
-            scancode.c) kernel/x86/lapic_regs.c boot/pvh/start_info.c \
+            scancode.c vmware_status.c) kernel/x86/lapic_regs.c boot/pvh/start_info.c \
             boot/efi/load_elf.c boot/efi/load_options.c boot/efi/memory_map.c boot/efi/paging.c \
             boot/efi/leave.c)
 
