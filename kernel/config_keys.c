@@ -120,9 +120,9 @@ const struct config_key config_keys[CONFIG_KEY_COUNT] = {
     {
         .name = "vmware.level",
         .type = CONFIG_TYPE_CHOICE,
-        .built_in = "auto",
-        .allowed = "auto|basic|batched|batched-2m",
-        .meaning = "the most that is asked of the host; auto: all there is",
+        .built_in = "batched-2m",
+        .allowed = "basic|batched|batched-2m",
+        .meaning = "the most that is asked of the host, which may grant less",
     },
     {
         .name = "vmware.guest_type",

@@ -53,7 +53,6 @@ static const struct {
     const char *name;
     uint32_t caps; /* without the doorbell */
 } levels[] = {
-    {"auto", VMWARE_CAPS_ALL & ~VMWARE_CAP_SIGNALLED},
     {"basic", VMWARE_CAP_BASIC | VMWARE_CAP_64_BIT},
     {"batched", VMWARE_CAP_BASIC | VMWARE_CAP_BATCHED | VMWARE_CAP_64_BIT},
     {"batched-2m", VMWARE_CAPS_ALL & ~VMWARE_CAP_SIGNALLED},

@@ -5,7 +5,7 @@ CORE_C := $(wildcard mm/*.c drivers/balloon/*.c drivers/bus/*.c drivers/virtio/*
             drivers/virtio/transport/*.c drivers/virtio/queue/*.c drivers/vmware/*.c)
 LIB_C := $(filter drivers/%,$(CORE_C))
 KERNEL_C := $(wildcard boot/pvh/*.c kernel/*.c kernel/x86/*.c)
-KERNEL_ASM := $(wildcard boot/pvh/*.asm kernel/x86/*.asm drivers/vmware/*.asm)
+KERNEL_ASM := $(wildcard boot/pvh/*.asm kernel/x86/*.asm)
 SUITE_C := $(wildcard tests/guest/*.c) bench/micro/pmm_recipe.c
 
 # Kernel and boot files without machine access: also compiled for the host, so that cmocka tests them.
