@@ -141,7 +141,7 @@ def test_a_triple_fault_is_the_end(build, tmp_path):
 
 
 def test_a_call_costs_microseconds(build, tmp_path):
-    """No bound that a busy host could break: the figure is printed, and calls are not slower than a poll."""
+    """Between 1 us and 10 ms: no bound that a busy host could break. The figures are printed."""
     costs = vmhost.floor(build, tmp_path)
     print("ns a call:", {name: round(cost) for name, cost in costs.items()})
     assert all(1_000 < cost < 10_000_000 for cost in costs.values())

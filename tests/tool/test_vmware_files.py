@@ -20,11 +20,12 @@ VMX_KEYS = {
     ".encoding": "UTF-8", "config.version": "8", "virtualHW.version": r"1[4-9]|2\d", "displayName": ".+",
     "guestOS": r"(other|otherguest|other\dxlinux|freebsd)-64", "firmware": "efi",
     "uefi.secureBoot.enabled": "FALSE", "memsize": r"\d+", "numvcpus": "1",
-    "pciBridge0.present": "TRUE", "vmci0.present": "TRUE",
+    "pciBridge0.present": "TRUE", "pciBridge4.present": "TRUE", "pciBridge4.virtualDev": "pcieRootPort",
+    "pciBridge4.functions": "8", "vmci0.present": "TRUE",
     "sata0.present": "TRUE", "sata0:0.present": "TRUE", "sata0:0.fileName": r"aerostat\.vmdk",
     "sata0:1.present": "TRUE", "sata0:1.deviceType": "cdrom-image", "sata0:1.fileName": r"aerostat\.iso",
     "serial0.present": "TRUE", "serial0.fileType": "file", "serial0.fileName": r"serial\.log",
-    "MemAllowAutoScaleDown": "FALSE",
+    "MemAllowAutoScaleDown": "FALSE", "msg.autoAnswer": "TRUE",
 }
 
 
