@@ -116,7 +116,6 @@ static void live(struct stream *in)
             host_event(in, event & 7);
         else if (event & 0x20)
             empty(event & 7);
-
         else
             guest_event(in, event & 7);
         vmware_rig_check(&r);

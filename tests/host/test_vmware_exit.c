@@ -6,21 +6,6 @@
 
 static struct vmware_rig r;
 
-#define BATCHED (VH_CAP_BASIC | VH_CAP_BATCH)
-#define HUGE    (BATCHED | VH_CAP_BATCH_2M)
-
-static const uint32_t levels[] = {0, VH_CAP_BASIC, BATCHED, HUGE, VH_CAPS_ALL};
-
-/* Level 0: classic. */
-static void start_at(unsigned level, uint64_t frames)
-{
-    if (level == 0)
-        vmware_rig_init_classic(&r, frames);
-    else
-        vmware_rig_init(&r, levels[level], frames);
-    life_start(&r);
-}
-
 static enum vmware_balloon_state state_now(void)
 {
     return vmware_rig_status(&r).state;
@@ -40,8 +25,8 @@ static void the_last_words(void **state)
     };
 
     (void)state;
-    for (unsigned level = 0; level < ARRAY_LEN(levels); level++) {
-        start_at(level, 8192);
+    for (unsigned level = 0; level < ARRAY_LEN(life_levels); level++) {
+        life_start_at(&r, level, 8192);
         life_cycle_to(&r, 5120);
         vmware_host_mark(&r.host);
         vmware_rig_detach(&r);
@@ -69,10 +54,10 @@ static void START_fails_at_the_end(void **state)
     static const uint32_t failures[] = {1, 7, 8, 9, 0x80000000, ~0u};
 
     (void)state;
-    for (unsigned i = 0; i < ARRAY_LEN(failures) * ARRAY_LEN(levels); i++) {
-        start_at(i % ARRAY_LEN(levels), 4096);
+    for (unsigned i = 0; i < ARRAY_LEN(failures) * ARRAY_LEN(life_levels); i++) {
+        life_start_at(&r, i % ARRAY_LEN(life_levels), 4096);
         life_cycle_to(&r, 1024);
-        life_fault(&r, VH_ANY, 0, VH_EVERY, failures[i / ARRAY_LEN(levels)]);
+        life_fault(&r, VH_ANY, 0, VH_EVERY, failures[i / ARRAY_LEN(life_levels)]);
         vmware_rig_detach(&r);
         vmware_rig_run(&r, 2 * NS_PER_S);
         assert_int_equal(state_now(), VMWARE_BALLOON_OFF);
@@ -95,9 +80,9 @@ static void stop_here(struct vmware_rig *rig)
 static void detach_at_any_time(void **state)
 {
     (void)state;
-    for (unsigned level = 0; level < ARRAY_LEN(levels); level++)
+    for (unsigned level = 0; level < ARRAY_LEN(life_levels); level++)
         for (stop_after = 1; stop_after < 40; stop_after++) {
-            start_at(level, 4096);
+            life_start_at(&r, level, 4096);
             r.steps = 0;
             r.each_step = stop_here;
             r.host.pinned[3] = r.host.pinned_group[1] = true;
@@ -115,8 +100,8 @@ static void detach_at_any_time(void **state)
 static void detach_in_a_reset(void **state)
 {
     (void)state;
-    for (unsigned i = 0; i < 2 * ARRAY_LEN(levels); i++) {
-        start_at(i / 2, 4096);
+    for (unsigned i = 0; i < 2 * ARRAY_LEN(life_levels); i++) {
+        life_start_at(&r, i / 2, 4096);
         life_cycle_to(&r, 1024);
         vmware_host_reset(&r.host);
         life_fault(&r, VH_START, 0, VH_EVERY, VH_BUSY);
@@ -132,8 +117,8 @@ static void detach_in_a_reset(void **state)
 static void attach_again(void **state)
 {
     (void)state;
-    for (unsigned level = 0; level < ARRAY_LEN(levels); level++) {
-        start_at(level, 4096);
+    for (unsigned level = 0; level < ARRAY_LEN(life_levels); level++) {
+        life_start_at(&r, level, 4096);
         for (unsigned i = 0; i < 5; i++) {
             life_cycle_to(&r, 1024);
             assert_int_equal(vmware_rig_size(&r), 1024);
@@ -151,8 +136,8 @@ static void attach_again(void **state)
 static void asleep_it_keeps_its_frames_and_is_silent(void **state)
 {
     (void)state;
-    for (unsigned level = 0; level < ARRAY_LEN(levels); level++) {
-        start_at(level, 4096);
+    for (unsigned level = 0; level < ARRAY_LEN(life_levels); level++) {
+        life_start_at(&r, level, 4096);
         life_cycle_to(&r, 1024);
         vmware_balloon_suspend(r.vb);
         assert_int_equal(state_now(), VMWARE_BALLOON_ASLEEP);
@@ -241,8 +226,8 @@ static void the_host_forgot_the_doorbell_in_the_sleep(void **state)
 static void the_host_forgot_while_we_slept(void **state)
 {
     (void)state;
-    for (unsigned level = 0; level < ARRAY_LEN(levels); level++) {
-        start_at(level, 4096);
+    for (unsigned level = 0; level < ARRAY_LEN(life_levels); level++) {
+        life_start_at(&r, level, 4096);
         life_cycle_to(&r, 1024);
         vmware_balloon_suspend(r.vb);
         vmware_rig_run(&r, 10 * NS_PER_S);
@@ -270,9 +255,9 @@ static void sleep_here(struct vmware_rig *rig)
 static void sleep_at_any_time(void **state)
 {
     (void)state;
-    for (unsigned level = 0; level < ARRAY_LEN(levels); level++)
+    for (unsigned level = 0; level < ARRAY_LEN(life_levels); level++)
         for (stop_after = 1; stop_after < 40; stop_after++) {
-            start_at(level, 4096);
+            life_start_at(&r, level, 4096);
             r.steps = 0;
             r.each_step = sleep_here;
             r.host.pinned[3] = r.host.pinned_group[1] = true;
@@ -294,8 +279,8 @@ static void sleep_at_any_time(void **state)
 static void a_sleeper_may_be_detached(void **state)
 {
     (void)state;
-    for (unsigned level = 0; level < ARRAY_LEN(levels); level++) {
-        start_at(level, 4096);
+    for (unsigned level = 0; level < ARRAY_LEN(life_levels); level++) {
+        life_start_at(&r, level, 4096);
         life_cycle_to(&r, 1024);
         vmware_balloon_suspend(r.vb);
         vmware_balloon_suspend(r.vb); /* once more is nothing */

@@ -7,21 +7,14 @@
 
 static struct vmware_rig r;
 
-#define FRAMES  2048u
-#define BATCHED (VH_CAP_BASIC | VH_CAP_BATCH)
-#define HUGE    (BATCHED | VH_CAP_BATCH_2M)
-
-static const uint32_t levels[] = {0, VH_CAP_BASIC, BATCHED, HUGE, VH_CAPS_ALL};
+#define FRAMES 2048u
 
 static const uint32_t statuses[] = {0x03000000, 1, 2, 3,   4,          5,          6,
                                     7,          8, 9, 100, 0x03000001, 0x80000000, ~0u};
 
 static void init_at(unsigned level)
 {
-    if (level == 0)
-        vmware_rig_init_classic(&r, FRAMES);
-    else
-        vmware_rig_init(&r, levels[level], FRAMES);
+    life_init_at(&r, level, FRAMES);
     r.guest.reserve = 16;
 }
 
@@ -72,7 +65,7 @@ static void every_status_of_every_command(void **state)
     } when[] = {{0, 1}, {1, 1}, {40, 1}, {0, 20}, {2, VH_EVERY}};
 
     (void)state;
-    for (unsigned level = 0; level < ARRAY_LEN(levels); level++)
+    for (unsigned level = 0; level < ARRAY_LEN(life_levels); level++)
         for (unsigned cmd = 0; cmd < VH_CMDS; cmd++)
             for (unsigned s = 0; cmd != VH_NEVER && s < ARRAY_LEN(statuses); s++)
                 for (unsigned w = 0; w < ARRAY_LEN(when); w++)
@@ -86,7 +79,7 @@ static void every_status_of_every_command(void **state)
 static void every_status_of_everything(void **state)
 {
     (void)state;
-    for (unsigned level = 0; level < ARRAY_LEN(levels); level++)
+    for (unsigned level = 0; level < ARRAY_LEN(life_levels); level++)
         for (unsigned s = 0; s < ARRAY_LEN(statuses); s++)
             for (uint32_t skip = 1; skip < 12; skip++)
                 pair(level, (struct vh_fault){.cmd = VH_ANY,

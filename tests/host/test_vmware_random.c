@@ -7,11 +7,7 @@
 
 static struct vmware_rig r;
 
-#define FRAMES  4096u
-#define BATCHED (VH_CAP_BASIC | VH_CAP_BATCH)
-#define HUGE    (BATCHED | VH_CAP_BATCH_2M)
-
-static const uint32_t levels[] = {0, VH_CAP_BASIC, BATCHED, HUGE, VH_CAPS_ALL};
+#define FRAMES 4096u
 
 static uint64_t below(uint64_t n)
 {
@@ -20,10 +16,7 @@ static uint64_t below(uint64_t n)
 
 static void init_at(unsigned level)
 {
-    if (level == 0)
-        vmware_rig_init_classic(&r, FRAMES);
-    else
-        vmware_rig_init(&r, levels[level], FRAMES);
+    life_init_at(&r, level, FRAMES);
     r.guest.reserve = 16;
 }
 
@@ -147,7 +140,7 @@ static void lives_at_random(void **state)
     (void)state;
     random_seed();
     for (unsigned life = 0; life < 250; life++) {
-        init_at(life % ARRAY_LEN(levels));
+        init_at(life % ARRAY_LEN(life_levels));
         r.opts.shrink = below(2);
         r.opts.period_ns = below(2) ? 0 : 30 * NS_PER_MS;
         r.each_step = check_step;
@@ -208,7 +201,7 @@ static bool life_without(unsigned level, unsigned n, bool is_take)
 static void each_allocation_fails_once(void **state)
 {
     (void)state;
-    for (unsigned level = 0; level < ARRAY_LEN(levels); level++) {
+    for (unsigned level = 0; level < ARRAY_LEN(life_levels); level++) {
         unsigned n = 1;
 
         while (life_without(level, n, false))
@@ -220,7 +213,7 @@ static void each_allocation_fails_once(void **state)
 static void each_frame_is_refused_once(void **state)
 {
     (void)state;
-    for (unsigned level = 0; level < ARRAY_LEN(levels); level++) {
+    for (unsigned level = 0; level < ARRAY_LEN(life_levels); level++) {
         unsigned n = 1;
 
         while (life_without(level, n, true))

@@ -7,24 +7,12 @@
 static struct vmware_rig r;
 
 #define BATCHED (VH_CAP_BASIC | VH_CAP_BATCH)
-#define HUGE    (BATCHED | VH_CAP_BATCH_2M)
-
-static const uint32_t levels[] = {0, VH_CAP_BASIC, BATCHED, HUGE, VH_CAPS_ALL};
-
-/* Level 0: classic. */
-static void start_at(unsigned level, uint64_t frames)
-{
-    if (level == 0)
-        vmware_rig_init_classic(&r, frames);
-    else
-        vmware_rig_init(&r, levels[level], frames);
-}
 
 /* The next command after RESET is START, then the balloon grows again; nothing is lost on the way. The
  * host checks the order and that no frame is free too early. */
 static void reset_from(unsigned level, unsigned cmd, unsigned skip)
 {
-    start_at(level, 8192);
+    life_init_at(&r, level, 8192);
     life_start(&r);
     life_cycle_to(&r, 3072);
     life_fault(&r, (uint16_t)cmd, skip, 1, VH_RESET);
@@ -44,7 +32,7 @@ static void RESET_from_every_command(void **state)
     static const unsigned skips[] = {0, 1, 7, 100, 511};
 
     (void)state;
-    for (unsigned level = 0; level < ARRAY_LEN(levels); level++)
+    for (unsigned level = 0; level < ARRAY_LEN(life_levels); level++)
         for (unsigned cmd = 0; cmd < VH_CMDS; cmd++)
             for (unsigned i = 0; cmd != VH_NEVER && i < ARRAY_LEN(skips); i++)
                 reset_from(level, cmd, skips[i]);
@@ -77,13 +65,13 @@ static void RESET_right_after_a_reset(void **state)
     static const unsigned cmds[] = {VH_GUEST_ID, VH_GET_TARGET, VH_DOORBELL_SET};
 
     (void)state;
-    for (unsigned level = 0; level < ARRAY_LEN(levels); level++)
+    for (unsigned level = 0; level < ARRAY_LEN(life_levels); level++)
         for (unsigned i = 0; i < ARRAY_LEN(cmds); i++) {
             uint64_t starts, cycles, lines;
 
-            if (cmds[i] == VH_DOORBELL_SET && levels[level] != VH_CAPS_ALL)
+            if (cmds[i] == VH_DOORBELL_SET && life_levels[level] != VH_CAPS_ALL)
                 continue;
-            start_at(level, 4096);
+            life_init_at(&r, level, 4096);
             life_start(&r);
             life_cycle_to(&r, 1024);
             starts = r.host.calls[VH_START];
@@ -118,9 +106,9 @@ static void lose(void *ctx)
 static void the_host_forgets_between_any_two_commands(void **state)
 {
     (void)state;
-    for (unsigned level = 0; level < ARRAY_LEN(levels); level++)
+    for (unsigned level = 0; level < ARRAY_LEN(life_levels); level++)
         for (lose_at = 1; lose_at < 60; lose_at++) {
-            start_at(level, 2048);
+            life_init_at(&r, level, 2048);
             r.host.before = lose;
             if (level == 0 && lose_at == 1) { /* GUEST_ID at init */
                 assert_int_equal(vmware_rig_attach(&r), -EIO);
@@ -141,10 +129,10 @@ static void the_host_forgets_between_any_two_commands(void **state)
 static void a_thousand_resets(void **state)
 {
     (void)state;
-    for (unsigned level = 0; level < ARRAY_LEN(levels); level++) {
+    for (unsigned level = 0; level < ARRAY_LEN(life_levels); level++) {
         unsigned dma, mem;
 
-        start_at(level, 2048);
+        life_init_at(&r, level, 2048);
         life_start(&r);
         life_cycle_to(&r, 600);
         dma = r.hal.dma_live;
@@ -258,8 +246,8 @@ static void the_balloon_makes_room_for_a_batch_page(void **state)
 static void the_port_falls_silent(void **state)
 {
     (void)state;
-    for (unsigned level = 0; level < ARRAY_LEN(levels); level++) {
-        start_at(level, 4096);
+    for (unsigned level = 0; level < ARRAY_LEN(life_levels); level++) {
+        life_init_at(&r, level, 4096);
         life_start(&r);
         life_cycle_to(&r, 1024);
         uint64_t lines = life_log_lines(&r);

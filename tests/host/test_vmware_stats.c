@@ -6,20 +6,6 @@
 
 static struct vmware_rig r;
 
-#define BATCHED (VH_CAP_BASIC | VH_CAP_BATCH)
-#define HUGE    (BATCHED | VH_CAP_BATCH_2M)
-
-static const uint32_t levels[] = {0, VH_CAP_BASIC, BATCHED, HUGE, VH_CAPS_ALL};
-
-static void start_at(unsigned level, uint64_t frames)
-{
-    if (level == 0)
-        vmware_rig_init_classic(&r, frames);
-    else
-        vmware_rig_init(&r, levels[level], frames);
-    life_start(&r);
-}
-
 /* R-W-31: each command that was sent, each that failed; SUCCESS_WITH_CAPABILITIES of START did not. */
 static void check_commands(const struct vmware_counters *c)
 {
@@ -60,8 +46,8 @@ static void check_all(uint64_t at_once)
 static void a_quiet_life(void **state)
 {
     (void)state;
-    for (unsigned level = 0; level < ARRAY_LEN(levels); level++) {
-        start_at(level, 8192);
+    for (unsigned level = 0; level < ARRAY_LEN(life_levels); level++) {
+        life_start_at(&r, level, 8192);
         check_all(0);
         for (unsigned i = 0; i < 30; i++) {
             life_cycle_to(&r, (i * 2731) % 8000);
@@ -82,7 +68,7 @@ static void a_life_of_refusals(void **state)
             bool is_at_once = statuses[i] == 6 || statuses[i] == 7;
             unsigned cmd = level == 2 ? VH_BATCH_LOCK : VH_LOCK;
 
-            start_at(level, 8192);
+            life_start_at(&r, level, 8192);
             life_cycle_to(&r, 1024);
             if (level == 2 && statuses[i] < 9)
                 life_entry(&r, (uint16_t)cmd, 4, 1, statuses[i]);
@@ -131,7 +117,7 @@ static void single_commands_add_up(void **state)
     (void)state;
     random_seed();
     for (unsigned level = 0; level < 2; level++) {
-        start_at(level, 4096);
+        life_start_at(&r, level, 4096);
         for (unsigned i = 0; i < 200; i++) {
             if (rand() % 4 == 0)
                 life_fault(&r, VH_LOCK, (unsigned)rand() % 100, 1, 5);
@@ -161,8 +147,8 @@ static void single_commands_add_up(void **state)
 static void every_cycle_is_counted(void **state)
 {
     (void)state;
-    for (unsigned level = 0; level < ARRAY_LEN(levels); level++) {
-        start_at(level, 4096);
+    for (unsigned level = 0; level < ARRAY_LEN(life_levels); level++) {
+        life_start_at(&r, level, 4096);
         assert_int_equal(vmware_rig_status(&r).count.timer, 1);
         vmware_host_reset(&r.host);
         life_fault(&r, VH_START, 0, 3, VH_BUSY);
@@ -176,11 +162,11 @@ static void every_cycle_is_counted(void **state)
 static void allocations_are_counted(void **state)
 {
     (void)state;
-    for (unsigned level = 0; level < ARRAY_LEN(levels); level++) {
-        start_at(level, 4096);
+    for (unsigned level = 0; level < ARRAY_LEN(life_levels); level++) {
+        life_start_at(&r, level, 4096);
         life_cycle_to(&r, 1024);
         struct vmware_counters c = vmware_rig_status(&r).count;
-        if (levels[level] & VH_CAP_BATCH_2M) {
+        if (life_levels[level] & VH_CAP_BATCH_2M) {
             assert_int_equal(c.alloc[1].total, 2);
             assert_int_equal(c.alloc[0].total, 0);
         } else {
@@ -204,8 +190,8 @@ static void allocations_are_counted(void **state)
 static void the_status_is_true(void **state)
 {
     (void)state;
-    for (unsigned level = 0; level < ARRAY_LEN(levels); level++) {
-        start_at(level, 4096);
+    for (unsigned level = 0; level < ARRAY_LEN(life_levels); level++) {
+        life_start_at(&r, level, 4096);
         life_cycle_to(&r, 1024);
         struct vmware_balloon_status s = vmware_rig_status(&r);
         assert_int_equal(s.wish_frames, 1024);
@@ -214,9 +200,9 @@ static void the_status_is_true(void **state)
         assert_int_equal(s.limit_frames, 4096);
         assert_int_equal(s.policy, level ? VMWARE_POLICY_MODERN : VMWARE_POLICY_CLASSIC);
         assert_int_equal(s.wished_caps, level ? 0x3E : 0x02);
-        assert_int_equal(s.caps, level ? levels[level] : 0x02);
-        assert_int_equal(s.last_start, levels[level] > 2 ? VH_WITH_CAPS : 0);
-        assert_int_equal(s.huge_frames, levels[level] & VH_CAP_BATCH_2M ? 1024 : 0);
+        assert_int_equal(s.caps, level ? life_levels[level] : 0x02);
+        assert_int_equal(s.last_start, life_levels[level] > 2 ? VH_WITH_CAPS : 0);
+        assert_int_equal(s.huge_frames, life_levels[level] & VH_CAP_BATCH_2M ? 1024 : 0);
         assert_false(s.is_moving);
         assert_false(s.is_reset_due);
         assert_true(s.set_bytes > 0);

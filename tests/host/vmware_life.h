@@ -67,6 +67,30 @@ static inline void life_start(struct vmware_rig *r)
     vmware_rig_cycle(r);
 }
 
+/* Every kind of session: classic, and modern on hosts that offer these. */
+static const uint32_t life_levels[] = {
+    0,
+    VH_CAP_BASIC,
+    VH_CAP_BASIC | VH_CAP_BATCH,
+    VH_CAP_BASIC | VH_CAP_BATCH | VH_CAP_BATCH_2M,
+    VH_CAPS_ALL,
+};
+
+/* Level: an index of life_levels. */
+static inline void life_init_at(struct vmware_rig *r, unsigned level, uint64_t frames)
+{
+    if (life_levels[level] == 0)
+        vmware_rig_init_classic(r, frames);
+    else
+        vmware_rig_init(r, life_levels[level], frames);
+}
+
+static inline void life_start_at(struct vmware_rig *r, unsigned level, uint64_t frames)
+{
+    life_init_at(r, level, frames);
+    life_start(r);
+}
+
 /* Modern on a host with these capabilities, target not met yet. */
 static inline void life_modern(struct vmware_rig *r, uint32_t offers, uint64_t frames)
 {
