@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* One device, one interrupt: by message where the device can, by its line otherwise. */
+/* One device, one interrupt: by message where the device can (MSI-X, else MSI), by its line otherwise. */
 #include "kernel/vmware_bell.h"
 #include "kernel/drivers.h"
 #include "kernel/irq.h"
 #include "kernel/log.h"
 
 #include "base/err.h"
+#include "drivers/bus/msi.h"
 #include "drivers/bus/msix.h"
 #include "drivers/vmware/vmci.h"
 
@@ -18,57 +19,86 @@ static struct {
     struct vmci vmci;
     struct msix msix;
     struct irq_message message;
-    bool has_message;
-    int line; /* attached; -1: none */
+    const char *sent_by; /* the message; NULL: there is none */
+    int line;            /* attached; -1: none */
 } bell = {.line = -1};
 
-static bool on_message(void *ctx)
+/* The bell's own message. */
+static bool on_ring(void *ctx)
 {
     (void)ctx;
     task_wake(bell.task);
     return true;
 }
 
-static bool on_line(void *ctx)
+/* What else may have come this way is told by the cause, which has to be read before the device sends again. */
+static bool on_any(void *ctx)
 {
-    if (!vmci_isr(&bell.vmci))
-        return false;
-    return on_message(ctx);
+    return vmci_isr(&bell.vmci) && on_ring(ctx);
 }
 
+/* The device is silent by now. */
 static void close_message(void)
 {
-    msix_close(&bell.msix);
-    if (bell.has_message)
+    if (bell.sent_by)
         irq_message_close(&bell.message);
-    bell.has_message = false;
+    bell.sent_by = NULL;
 }
 
-/* Notifications have their own vector, or share the one there is. */
-static int open_message(void)
+/* Notifications have their own entry, or share the one there is. */
+static int open_msix(void)
 {
-    int err = irq_has_messages() ? msix_open(&bell.msix, &bell.pci) : -ENOTSUP;
+    int err = msix_open(&bell.msix, &bell.pci);
 
     if (err)
         return err;
-    unsigned entry = bell.msix.entries > VMCI_VECTOR_NOTIFICATION
-                         ? VMCI_VECTOR_NOTIFICATION
-                         : VMCI_VECTOR_DATAGRAM;
-    err = irq_message_open(on_message, NULL, &bell.message);
-    bell.has_message = !err;
-    if (!err)
-        err = msix_set(&bell.msix, entry, bell.message.addr, bell.message.data);
+    bool is_alone = bell.msix.entries > VMCI_VECTOR_NOTIFICATION;
+    err = irq_message_open(is_alone ? on_ring : on_any, NULL, &bell.message);
+    if (!err) {
+        bell.sent_by = "msix";
+        err = msix_set(&bell.msix,
+                       is_alone ? VMCI_VECTOR_NOTIFICATION : VMCI_VECTOR_DATAGRAM,
+                       bell.message.addr, bell.message.data);
+    }
     if (!err)
         err = msix_enable(&bell.msix);
+    if (err) {
+        msix_close(&bell.msix);
+        close_message();
+    }
+    return err;
+}
+
+static int open_msi(void)
+{
+    int err = irq_message_open(on_any, NULL, &bell.message);
+
+    if (err)
+        return err;
+    bell.sent_by = "msi";
+    err = msi_enable(&bell.pci, bell.message.addr, bell.message.data);
     if (err)
         close_message();
     return err;
 }
 
+static int open_message(void)
+{
+    if (!irq_has_messages())
+        return -ENOTSUP;
+    int err = open_msix();
+
+    return err ? open_msi() : 0;
+}
+
+/* Firmware may have left messages on: then the line is silent. */
 static int open_line(void)
 {
     int line = pci_intx_line(&bell.pci);
-    int err = line < 0 ? line : irq_attach((uint32_t)line, on_line, NULL);
+
+    msix_disable(&bell.pci);
+    msi_disable(&bell.pci);
+    int err = line < 0 ? line : irq_attach((uint32_t)line, on_any, NULL);
 
     bell.line = err ? -1 : line;
     return err;
@@ -76,9 +106,11 @@ static int open_line(void)
 
 static void close_irq(void)
 {
+    msix_close(&bell.msix);
+    msi_disable(&bell.pci);
     close_message();
     if (bell.line >= 0)
-        irq_detach((uint32_t)bell.line, on_line, NULL);
+        irq_detach((uint32_t)bell.line, on_any, NULL);
     bell.line = -1;
 }
 
@@ -150,7 +182,7 @@ void vmware_bell_resume(void)
 
 const char *vmware_bell_irq(void)
 {
-    if (bell.has_message)
-        return "msix";
+    if (bell.sent_by)
+        return bell.sent_by;
     return bell.line >= 0 ? "intx" : "none";
 }

@@ -21,5 +21,5 @@ bool vmware_bell_take(void);
 void vmware_bell_close(void);
 void vmware_bell_resume(void);
 
-/* "msix", "intx" or "none". */
+/* "msix", "msi", "intx" or "none". */
 const char *vmware_bell_irq(void);

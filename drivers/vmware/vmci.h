@@ -49,7 +49,8 @@ void vmci_start(struct vmci *v);
 /* Reset, unmap, free the page. No effect when it is not open. */
 void vmci_close(struct vmci *v);
 
-/* Read and acknowledge the cause: true when it was ours. Not for MSI-X. Level isr. */
+/* Read and acknowledge the cause: true when it was ours. Not where notifications have a message of their own.
+ * Level isr. */
 bool vmci_isr(struct vmci *v);
 
 /* The doorbell has been rung since the last call. */

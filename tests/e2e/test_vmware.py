@@ -4,6 +4,7 @@ fault, live targets, sleep, both balloons at once. No touch of a locked frame, n
 the host's books are the guest's."""
 
 import contextlib
+import io
 import time
 
 import pytest
@@ -327,9 +328,14 @@ def test_sleep_with_an_inflated_balloon(boot, level, device, machine):
         finish_at(run, 0)
 
 
-def test_the_doorbell(boot):
-    """Polls are 4 s apart, but the host rings and is asked at once; after a reset the bell is hung up again."""
-    with boot("caps=0x3e", "trace=1", config="loglevel=warn vmware.poll=4s") as run:
+@pytest.mark.parametrize("device, irq, by", [
+    ("msi=1", "auto", "msi"), ("msi=1", "intx", "intx"), ("msi=0", "auto", "intx")])
+def test_the_doorbell(boot, device, irq, by):
+    """Polls are 4 s apart, but the host rings and is asked at once, by message or by line; after a reset the bell is
+    hung up again."""
+    log = io.BytesIO()
+    with boot("caps=0x3e", device, "trace=1", config=f"vmware.poll=4s irq={irq}", serial_log=log) as run:
+        assert f"doorbell at 00:10.0 by {by}".encode() in log.getvalue()
         for target in (5120, 0, 7680):
             before = run.now()
             run.say(f"target={target}")

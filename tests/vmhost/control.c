@@ -11,6 +11,7 @@
 #include "tests/vmhost/log.h"
 #include "tests/vmhost/schedule.h"
 #include "tests/vmhost/text.h"
+#include "tests/vmhost/vmci_config.h"
 #include "tests/vmhost/x86.h"
 
 #include <stddef.h>
@@ -56,6 +57,11 @@ static void set_heal(uint64_t on)
     exits_heal_touches(on);
 }
 
+static void set_msi(uint64_t on)
+{
+    vmci_config_has_msi(on);
+}
+
 static void set_wake_after(uint64_t ms)
 {
     control.wake_after_ns = ms * NS_PER_MS;
@@ -65,11 +71,17 @@ static const struct {
     const char *word;
     void (*set)(uint64_t value);
 } numbers[] = {
-    {"caps=", set_capabilities},     {"target=", balloon_set_target},
-    {"noise=", set_noise},           {"trace=", set_trace},
-    {"scribble=", set_scribble},     {"heal=", set_heal},
-    {"wake-after=", set_wake_after}, {"step=", schedule_set_polls},
-    {"met=", schedule_set_met},      {"repeat=", schedule_set_repeat},
+    {"caps=", set_capabilities},
+    {"target=", balloon_set_target},
+    {"noise=", set_noise},
+    {"trace=", set_trace},
+    {"scribble=", set_scribble},
+    {"heal=", set_heal},
+    {"wake-after=", set_wake_after},
+    {"step=", schedule_set_polls},
+    {"met=", schedule_set_met},
+    {"repeat=", schedule_set_repeat},
+    {"msi=", set_msi},
 };
 
 static void write_audit(void)

@@ -39,12 +39,13 @@ enum config_word {
     WORD_COUNT = 64,
 };
 #define COMMAND_IO      BIT32(0)
+#define STATUS_LIST     BIT32(20)
 #define COMMAND_NO_LINE BIT32(10)
 #define MSI_ENABLE      BIT32(16)
 
 static uint32_t words[WORD_COUNT] = {
     [WORD_ID] = 0x074015ad,
-    [WORD_COMMAND] = 0x00100001, /* I/O on; there is a list of capabilities */
+    [WORD_COMMAND] = STATUS_LIST | COMMAND_IO,
     [WORD_CLASS] = 0x08800010,
     [WORD_BAR0] = FIRST_PORTS | 1,
     [WORD_SUBSYSTEM] = 0x074015ad,
@@ -100,6 +101,12 @@ void vmci_config_init(uint64_t rsdp)
     acpi_hide_mcfg(rsdp);
     ports_claim(CONFIG_ADDRESS, 1, address_register);
     ports_claim(CONFIG_DATA, 4, data_register);
+}
+
+void vmci_config_has_msi(bool has)
+{
+    words[WORD_CAPABILITIES] = has ? WORD_MSI * 4 : 0;
+    words[WORD_COMMAND] = (words[WORD_COMMAND] & ~STATUS_LIST) | (has ? STATUS_LIST : 0);
 }
 
 uint16_t vmci_config_ports(void)

@@ -10,6 +10,9 @@
 /* Claim the configuration ports; hides ECAM. Ends the run where 00:10.0 is taken. */
 void vmci_config_init(uint64_t rsdp);
 
+/* Without it there is the line only. Before the guest looks. */
+void vmci_config_has_msi(bool has);
+
 /* Where BAR 0 points, once the guest has switched I/O on; moves with it. 0: nowhere. */
 uint16_t vmci_config_ports(void);
 
