@@ -75,13 +75,21 @@ class Driven:
 
     def map(self):
         """`balloon map` as (first frame, frames), ascending."""
+        return self.maps("virtio")["virtio"]
+
+    def maps(self, *balloons):
+        """`balloon map` by balloon; all that are there, in the order in which they answer."""
         since = self.guest.seen
-        end = self.guest.ask("balloon map", timeout=30, balloon="virtio", event="map_end")
+        self.guest.ask("balloon map", timeout=30, balloon=balloons[-1], event="map_end")
+        return {balloon: self._map_of(balloon, since) for balloon in balloons}
+
+    def _map_of(self, balloon, since):
         ranges = []
-        for event in self.events(since):
+        for event in self.events(since, balloon=balloon):
             if event.get("map"):
                 start, _, frames = event.get("map").partition("+")
                 ranges.append((int(start, 0), int(frames)))
+        (end,) = self.events(since, balloon=balloon, event="map_end")
         assert end.number("ranges") == len(ranges)
         assert end.number("frames") == sum(frames for _, frames in ranges)
         assert ranges == sorted(ranges)
