@@ -168,6 +168,8 @@ def test_doctor_says_how_it_was_found_and_what_was_agreed(console):
     """A session that START opened; then it is lost, and START, tried each second, fails five times."""
     agreed = "VMware by cpuid, product esx; balloon modern, level {}, capabilities {} of 0x26, doorbell off"
     with console("caps=0x2e", "fault=start@2+5:status=8", config=f"{QUICK} vmware.level=batched") as con:
+        booted = next(e for e in con.run.guest.events_since(0)[0] if e.has(event="boot"))
+        assert (booted.get("clock"), booted.number("tsc_khz")) == ("cpuid-40000010", con.run.said("boot")[0].number("khz"))
         con.go_to(600)
         assert con.doctor() == f"doctor: ok: {agreed.format('batched', '0x26')}"
         con.run.say("reset")
