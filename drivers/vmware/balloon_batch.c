@@ -5,22 +5,24 @@
  */
 #include "drivers/vmware/balloon_internal.h"
 
+#include "base/le.h"
+
 static void write_entries(struct vmware_balloon *vb)
 {
-    volatile uint64_t *entries = vb->batch.ptr;
+    le64 *entries = vb->batch.ptr;
 
     for (uint32_t i = 0; i < vb->chunk.count; i++)
-        entries[i] = vb->chunk.pages[i].first.n << VMWARE_ENTRY_PFN_SHIFT;
+        entries[i] = le64_of(vb->chunk.pages[i].first.n << VMWARE_ENTRY_PFN_SHIFT);
 }
 
 /* Each entry is read once. */
 static void read_entries(struct vmware_balloon *vb)
 {
-    const volatile uint64_t *entries = vb->batch.ptr;
+    const le64 *entries = vb->batch.ptr;
     struct vmware_chunk *chunk = &vb->chunk;
 
     for (uint32_t i = 0; i < chunk->count; i++) {
-        uint64_t entry = entries[i];
+        uint64_t entry = le64_get_once(&entries[i]);
 
         chunk->status[i] = entry & VMWARE_ENTRY_STATUS_MASK;
         if (entry >> VMWARE_ENTRY_PFN_SHIFT == chunk->pages[i].first.n)

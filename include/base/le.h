@@ -63,6 +63,11 @@ static inline uint32_t le32_get_once(const le32 *p)
     return __atomic_load_n(&p->raw, __ATOMIC_RELAXED);
 }
 
+static inline uint64_t le64_get_once(const le64 *p)
+{
+    return __atomic_load_n(&p->raw, __ATOMIC_RELAXED);
+}
+
 static inline uint16_t le16_get_acquire(const le16 *p)
 {
     return __atomic_load_n(&p->raw, __ATOMIC_ACQUIRE);
