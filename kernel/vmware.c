@@ -266,7 +266,7 @@ bool vmware_device_has(pfn_t first, uint64_t frames)
 
 uint64_t vmware_device_bytes(void)
 {
-    return status().set_bytes;
+    return status().all_bytes;
 }
 
 void vmware_device_suspend(void)
@@ -303,9 +303,8 @@ bool vmware_device_describe(char *text, size_t size)
     else
         format_s(text, size,
                  "balloon %s, level %s, capabilities 0x%x of 0x%x, doorbell %s",
-                 now.policy == VMWARE_POLICY_CLASSIC ? "classic" : "modern",
-                 vmware_level_name(now.level), now.caps, now.wished_caps,
-                 now.has_doorbell ? "on" : "off");
+                 vmware_policy_name(now.policy), vmware_level_name(now.level), now.caps,
+                 now.wished_caps, now.has_doorbell ? "on" : "off");
     return true;
 }
 

@@ -20,18 +20,6 @@ static struct {
 
 typedef unsigned long long ull;
 
-const char *vmware_level_name(enum vmware_level level)
-{
-    static const char *const names[] = {
-        [VMWARE_LEVEL_NONE] = "none",
-        [VMWARE_LEVEL_BASIC] = "basic",
-        [VMWARE_LEVEL_BATCHED] = "batched",
-        [VMWARE_LEVEL_BATCHED_2M] = "batched-2m",
-    };
-
-    return names[level];
-}
-
 static bool may_tell(uint64_t when_ns)
 {
     if (clock_ns() >= when_ns)
@@ -138,8 +126,8 @@ void vmware_report_attached(const struct vmware_balloon *vb,
     tell.is_shortfall_told = false;
     event_emit("balloon=vmware event=attached policy=%s wished=0x%x start=0x%x "
                "detected=%s version=%u product=%s",
-               now.policy == VMWARE_POLICY_CLASSIC ? "classic" : "modern",
-               now.wished_caps, now.last_start, vmware_way_name(found->way),
+               vmware_policy_name(now.policy), now.wished_caps, now.last_start,
+               vmware_way_name(found->way),
                found->has_version ? found->version.version : 0,
                vmware_product_name(found));
     vmware_report(vb);

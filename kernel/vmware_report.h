@@ -31,5 +31,3 @@ void vmware_report_detached(void);
 void vmware_report_map(const struct vmware_balloon *vb);
 void vmware_report_stats(const struct vmware_balloon *vb);
 void vmware_report_vmmemctl(const struct vmware_balloon *vb);
-
-const char *vmware_level_name(enum vmware_level level);

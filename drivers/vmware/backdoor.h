@@ -32,22 +32,19 @@ struct vmware_backdoor {
 #define VMWARE_BALLOON_PORT  0x5670
 #define VMWARE_BALLOON_MAGIC 0x456C6D6F
 
-enum vmware_command {                       /* first argument; second */
-                      VMWARE_CMD_START = 0, /* capabilities; returns those granted */
-                      VMWARE_CMD_GET_TARGET =
-                          1, /* most frames we could give; returns the target */
-                      VMWARE_CMD_LOCK =
-                          2, /* frame number; returns the target, as all below but 4 and 10 */
-                      VMWARE_CMD_UNLOCK = 3,   /* frame number */
-                      VMWARE_CMD_GUEST_ID = 4, /* kind of guest; returns nothing */
-                      VMWARE_CMD_BATCHED_LOCK =
-                          6, /* frame number of the batch page; entries */
-                      VMWARE_CMD_BATCHED_UNLOCK = 7, /* the same */
-                      VMWARE_CMD_BATCHED_2M_LOCK = 8,
-                      VMWARE_CMD_BATCHED_2M_UNLOCK = 9,
-                      VMWARE_CMD_DOORBELL_SET =
-                          10, /* VMCI context; resource; both all ones: none */
-                      VMWARE_COMMANDS = 11,
+/* What each takes and returns. From LOCK on they return the target, but for GUEST_ID and DOORBELL_SET. */
+enum vmware_command {
+    VMWARE_CMD_START = 0,        /* capabilities; returns those granted */
+    VMWARE_CMD_GET_TARGET = 1,   /* most frames we could give; returns the target */
+    VMWARE_CMD_LOCK = 2,         /* frame number */
+    VMWARE_CMD_UNLOCK = 3,       /* frame number */
+    VMWARE_CMD_GUEST_ID = 4,     /* kind of guest; returns nothing */
+    VMWARE_CMD_BATCHED_LOCK = 6, /* frame number of the batch page; entries */
+    VMWARE_CMD_BATCHED_UNLOCK = 7,
+    VMWARE_CMD_BATCHED_2M_LOCK = 8,
+    VMWARE_CMD_BATCHED_2M_UNLOCK = 9,
+    VMWARE_CMD_DOORBELL_SET = 10, /* VMCI context; resource; both all ones: none */
+    VMWARE_COMMANDS = 11,
 };
 
 enum vmware_status {

@@ -85,6 +85,10 @@ enum vmware_level {
     VMWARE_LEVEL_BATCHED_2M,
 };
 
+/* "batched-2m"; "modern". For people, and as in the settings. */
+const char *vmware_level_name(enum vmware_level level);
+const char *vmware_policy_name(enum vmware_policy policy);
+
 struct vmware_tally {
     uint64_t total, failed;
 };
@@ -96,10 +100,10 @@ struct vmware_tally {
 struct vmware_counters {
     uint64_t timer; /* cycles */
     struct vmware_tally command[VMWARE_COMMANDS];
-    struct vmware_tally nosleep_alloc;  /* of free memory only */
-    struct vmware_tally cansleep_alloc; /* caches were dropped for it */
+    struct vmware_tally nosleep_alloc;       /* of free memory only */
+    struct vmware_tally cansleep_alloc;      /* caches were dropped for it */
     struct vmware_tally alloc[VMWARE_SIZES]; /* with frames of groups that were split */
-    uint64_t refused[VMWARE_SIZES]; /* errAlloc: LOCKs refused */
+    uint64_t refused[VMWARE_SIZES];          /* errAlloc: LOCKs refused */
     /* errFree: of these, kept until the end of their cycle, or until they were split into frames. */
     uint64_t refused_free[VMWARE_SIZES];
     uint64_t freed[VMWARE_SIZES]; /* primFree: by deflating, popping or moving */
@@ -128,11 +132,12 @@ struct vmware_balloon_status {
     uint64_t limit_frames;  /* what the host was told that we have */
     uint64_t size_frames;
     uint64_t huge_frames; /* of these, in groups of 2 MiB */
-    uint64_t
-        refused_frames; /* kept until the end of the cycle: neither in the balloon nor free */
+    /* Kept until the end of the cycle: neither in the balloon nor free. */
+    uint64_t refused_frames;
     uint32_t rate_alloc, rate_free, slow_cycles;
     uint32_t last_start; /* status of the last START */
     uint64_t set_bytes;  /* memory for the page sets */
+    uint64_t all_bytes;  /* with them: for the driver as a whole, and its batch page */
     struct vmware_counters count;
 };
 

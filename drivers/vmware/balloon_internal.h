@@ -25,9 +25,11 @@
 
 #define STEP_COMMANDS 32u   /* single commands in a step */
 #define STEP_FRAMES   1024u /* small pages given back in a step without a command */
-#define STALE_MAX \
-    16u /* pages the host knows otherwise than we do, before we start anew */
-#define SILENT_MAX        3u /* LOCKs in a row answered with all ones: likewise */
+
+/* Before we start anew: pages that the host knows otherwise than we do, LOCKs in a row answered with all ones. */
+#define STALE_MAX  16u
+#define SILENT_MAX 3u
+
 #define PFN_LIMIT_BASIC   (UINT64_C(1) << 32)
 #define PFN_LIMIT_BATCHED (UINT64_C(1) << 52)
 
@@ -91,16 +93,16 @@ struct vmware_balloon {
     uint64_t next_ns;  /* when the next cycle begins */
     bool is_rung;      /* a cycle more, at once */
     bool is_reset_due; /* START is the only command that is allowed */
-    bool
-        is_forgotten; /* the host holds none of our frames: it said RESET, or took START */
+    /* The host holds none of our frames: it said RESET, or took START. */
+    bool is_forgotten;
     uint64_t shrunk_ns; /* no inflation before: memory was short */
-    uint64_t caches_ns; /* modern: caches are left alone before: dropping them was not enough */
+    uint64_t caches_ns; /* modern: no caches are dropped before: it was not enough */
 
     uint32_t wished_caps, caps;
     uint32_t unwanted_caps; /* granted and then refused: not asked for the next time */
     /* Single commands that turned out not to be known are left alone until the next START. */
     bool no_lock, no_unlock;
-    bool has_caps;          /* the session began with capabilities, not as protocol 2 */
+    bool has_caps; /* the session began with capabilities, not as protocol 2 */
     bool has_doorbell;
     bool is_bell_lost; /* the machine slept: it has to be set again */
     uint32_t last_start;

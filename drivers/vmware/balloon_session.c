@@ -58,15 +58,13 @@ static uint32_t caps_to_ask(const struct vmware_balloon *vb)
 
 static void tell_session(struct vmware_balloon *vb)
 {
-    const char *const names[] = {"none", "basic", "batched", "batched-2m"};
-
     vb->told_start_failure = false;
     if (vb->told_session)
         return;
     vb->told_session = true;
     log_to(&vb->hal->log, LOG_INFO,
            "vmware-balloon: session: level %s, capabilities 0x%x of 0x%x",
-           names[vmware_level(vb)], vb->caps, vb->wished_caps);
+           vmware_level_name(vmware_level(vb)), vb->caps, vb->wished_caps);
 }
 
 /* Once, until a START succeeds: it is repeated for ever. */

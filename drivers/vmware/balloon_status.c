@@ -4,6 +4,23 @@
 
 #include "base/bits.h"
 
+const char *vmware_level_name(enum vmware_level level)
+{
+    static const char *const names[] = {
+        [VMWARE_LEVEL_NONE] = "none",
+        [VMWARE_LEVEL_BASIC] = "basic",
+        [VMWARE_LEVEL_BATCHED] = "batched",
+        [VMWARE_LEVEL_BATCHED_2M] = "batched-2m",
+    };
+
+    return names[level];
+}
+
+const char *vmware_policy_name(enum vmware_policy policy)
+{
+    return policy == VMWARE_POLICY_CLASSIC ? "classic" : "modern";
+}
+
 /* In a cycle: refused, in the chunk of a group that is being offered in pieces. */
 static uint64_t kept_frames(const struct vmware_balloon *vb)
 {
@@ -35,6 +52,8 @@ void vmware_balloon_get_status(const struct vmware_balloon *vb,
         .slow_cycles = vb->slow_cycles,
         .last_start = vb->last_start,
         .set_bytes = vb->sets[SMALL].bytes + vb->sets[HUGE].bytes,
+        .all_bytes = sizeof(*vb) + vb->sets[SMALL].bytes + vb->sets[HUGE].bytes +
+                     (vb->batch.ptr ? FRAME_SIZE : 0),
         .count = vb->count,
     };
 }
