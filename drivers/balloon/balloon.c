@@ -4,18 +4,14 @@
 
 #include "base/assert.h"
 #include "base/bits.h"
+#include "drivers/balloon/frames.h"
 #include "drivers/balloon/pacing.h"
 
 void balloon_init(struct balloon *b, const struct balloon_hal *hal,
                   struct balloon_rules rules)
 {
-    struct mem_stats mem;
-
-    hal->mem_stats(hal->ctx, &mem);
-    *b = (struct balloon){.hal = hal, .pfn_limit = rules.pfn_limit};
-    b->max_frames = mem.total_bytes > mem.reserve_bytes
-                        ? (mem.total_bytes - mem.reserve_bytes) >> FRAME_SHIFT
-                        : 0;
+    *b = (struct balloon){
+        .hal = hal, .pfn_limit = rules.pfn_limit, .max_frames = frames_limit(hal)};
     page_set_init(&b->held, hal);
     pacing_init(&b->pacing);
 }

@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "base/bits.h"
+#include "drivers/balloon/frames.h"
 #include "drivers/balloon/pacing.h"
 
 /* The order of choice; a batch goes down it and never back up. */
@@ -42,12 +43,11 @@ bool balloon_take(struct balloon *b, unsigned order, struct run_want want,
     const struct balloon_hal *hal = b->hal;
 
     want.pfn_limit = b->pfn_limit;
-    if (hal->run_take(hal->ctx, order, want, &out->first, state))
+    if (frames_take(&b->held, order, want, &out->first, state))
         return false;
     out->frames = 1u << order;
     /* R-V-10 once more: a HAL that forgot the limit costs a frame of target, not a wrong PFN. */
-    if (out->first.n + out->frames <= b->pfn_limit &&
-        !page_set_reserve(&b->held, out->first, order))
+    if (out->first.n + out->frames <= b->pfn_limit)
         return true;
     hal->run_give(hal->ctx, out->first, order, *state);
     return false;

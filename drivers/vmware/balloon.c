@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/bits.h"
 #include "base/err.h"
+#include "drivers/balloon/frames.h"
 
 uint32_t vmware_send(struct vmware_balloon *vb, enum vmware_command cmd, uint64_t arg1,
                      uint64_t arg2, uint64_t *data)
@@ -31,15 +32,10 @@ void vmware_note_reset(struct vmware_balloon *vb)
 
 void vmware_adopt(struct vmware_balloon *vb, uint64_t frames)
 {
-    struct mem_stats mem;
-
-    vb->hal->mem_stats(vb->hal->ctx, &mem);
-    uint64_t kept = min_u64(mem.reserve_bytes, mem.total_bytes);
-
     if (!(vb->caps & VMWARE_CAP_64_BIT))
         frames = (uint32_t)frames; /* above stands nothing that counts */
     vb->wish = frames;
-    vb->target = min_u64(frames, (mem.total_bytes - kept) >> FRAME_SHIFT);
+    vb->target = min_u64(frames, frames_limit(vb->hal));
 }
 
 static uint64_t now(const struct vmware_balloon *vb)

@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "base/bits.h"
+#include "drivers/balloon/frames.h"
 
 void vmware_give(struct vmware_balloon *vb, unsigned size, struct vmware_page page)
 {
@@ -19,18 +20,17 @@ void vmware_give(struct vmware_balloon *vb, unsigned size, struct vmware_page pa
 static bool take_run(struct vmware_balloon *vb, unsigned size, struct run_want want,
                      struct vmware_page *out)
 {
-    const struct balloon_hal *hal = vb->hal;
     bool *no_touched = &vb->cycle.no_touched[size];
     struct run_want touched = want;
     unsigned order = vmware_order(size);
 
     touched.touched_only = true;
     if (!*no_touched &&
-        !hal->run_take(hal->ctx, order, touched, &out->first, &out->state))
+        !frames_take(&vb->sets[size], order, touched, &out->first, &out->state))
         return true;
     *no_touched = true;
     return !want.touched_only &&
-           !hal->run_take(hal->ctx, order, want, &out->first, &out->state);
+           !frames_take(&vb->sets[size], order, want, &out->first, &out->state);
 }
 
 /* The user should know why memory that is free does not go. */
@@ -68,10 +68,6 @@ bool vmware_take(struct vmware_balloon *vb, unsigned size, struct run_want want,
     want.pfn_limit = is_basic ? PFN_LIMIT_BASIC : PFN_LIMIT_BATCHED;
     bool has_page = take_run(vb, size, want, out);
 
-    if (has_page && page_set_reserve(&vb->sets[size], out->first, vmware_order(size))) {
-        vmware_give(vb, size, *out);
-        has_page = false;
-    }
     if (!has_page && want.touched_only)
         return false; /* no failure: other memory will do */
     if (!has_page && is_basic && !vb->told_beyond)
