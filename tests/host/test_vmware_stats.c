@@ -94,7 +94,7 @@ static void groups_that_are_split_add_up(void **state)
 
     (void)state;
     for (unsigned pinned = 1; pinned < 40; pinned++) {
-        start_at(3, 16384);
+        life_start_at(&r, 3, 16384);
         for (unsigned i = 0; i < pinned && i < 32; i++)
             r.host.pinned_group[i] = i % 3 != 0;
         for (unsigned i = 0; i < pinned; i++)
