@@ -260,6 +260,19 @@ def test_live_targets(boot):
         assert finish(run).number("locked") == 0
 
 
+def test_a_target_that_changes_between_two_polls(boot):
+    """`later=`: the monitor's clock begins when the target changes, not when the guest asks, and ends a block off."""
+    with boot("caps=0x2e", f"met={SLACK}", config="loglevel=warn vmware.poll=1s") as run:
+        before = run.now()
+        run.say("later=300,5120")
+        met = run.wait("met", after=before)
+        told = run.said("target", frames=5120)[0]
+        assert told.t - told.number("since") > 500_000_000
+        assert met.t > told.t and abs(met.number("locked") - 5120) <= SLACK
+        assert met.number("polls") == told.number("polls")
+        finish_at(run, 5120)
+
+
 def test_a_reset_out_of_the_blue(boot):
     """As after a migration: all locks are forgotten, and the balloon grows again."""
     with boot("caps=0x2e") as run:

@@ -10,6 +10,7 @@
 #include "tests/vmhost/frames.h"
 #include "tests/vmhost/guest.h"
 #include "tests/vmhost/log.h"
+#include "tests/vmhost/schedule.h"
 #include "tests/vmhost/vmci.h"
 
 #define VERSION_BITS \
@@ -38,11 +39,17 @@ void balloon_set_capabilities(uint32_t capabilities)
 
 void balloon_set_target(uint64_t frames)
 {
+    balloon_set_target_since(frames, log_now_ns());
+}
+
+void balloon_set_target_since(uint64_t frames, uint64_t since_ns)
+{
     if (host.account.target == frames)
         return;
     host.account.target = frames;
-    log_say("target frames=%lu locked=%lu polls=%lu", frames, frames_held(),
-            host.account.by_command[COMMAND_GET_TARGET]);
+    host.account.since_ns = since_ns;
+    log_say("target frames=%lu locked=%lu polls=%lu since=%lu", frames, frames_held(),
+            host.account.by_command[COMMAND_GET_TARGET], since_ns);
     vmci_ring();
 }
 
@@ -265,4 +272,5 @@ void balloon_call(void)
         log_say("call command=%u argument=%lx second=%lx status=%x", x.command,
                 x.argument, x.second, x.status);
     write_back(&x);
+    schedule_watch();
 }

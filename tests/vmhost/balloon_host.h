@@ -11,7 +11,7 @@
 #include <stdbool.h>
 
 struct balloon_account {
-    uint64_t target;
+    uint64_t target, since_ns;          /* when it changed */
     uint64_t locks, unlocks, forgotten; /* frames */
     uint64_t calls, refused,
         faults; /* calls answered at all, other than success, by a fault */
@@ -45,6 +45,9 @@ void balloon_set_capabilities(uint32_t capabilities);
 
 /* A new target; rings the doorbell when there is one. */
 void balloon_set_target(uint64_t frames);
+
+/* The same, of a target that changed some time ago. */
+void balloon_set_target_since(uint64_t frames, uint64_t since_ns);
 
 /* Registers that carry nothing hold noise (default) or keep their values. */
 void balloon_set_noise(bool on);

@@ -126,6 +126,8 @@ static bool obey(const char *word)
         return faults_add(rest);
     if ((rest = text_after(word, "schedule=")) != NULL)
         return schedule_set(rest);
+    if ((rest = text_after(word, "later=")) != NULL)
+        return schedule_set_later(rest);
     return false;
 }
 

@@ -20,5 +20,12 @@ void schedule_set_met(uint64_t frames);
 /* Begin again at the end. */
 void schedule_set_repeat(uint64_t on);
 
+/* "ms,frames": a target that comes so much later, wherever the guest's polls lie; the next one tells it. False
+ * when it is not that. */
+bool schedule_set_later(const char *text);
+
 /* The guest asks for its target. */
 void schedule_poll(void);
+
+/* After each of its calls: a line when it has met the target. */
+void schedule_watch(void);
