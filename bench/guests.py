@@ -8,6 +8,7 @@ differ. Both obey `fill` and `free` on their serial port and answer with the sam
 import glob
 import os
 import re
+import time
 
 import backing as backings
 from tree import CACHE, DISK, IMAGE, ROOT  # noqa: F401
@@ -18,22 +19,15 @@ from host.errors import MIB, ToolError
 READY_LIMIT_S = 120
 ANSWER_LIMIT_S = 60
 MOVE_LIMIT_S = 120  # requests run inside QEMU's vCPU and may keep it from answering
+PROCESS_CPU_CLOCK = 2  # clock_getcpuclockid(3) as a number: this kind, and the process in the bits above
 RANGE = re.compile(r"([0-9a-f]+)-([0-9a-f]+) ")
 
 
-class Guest(qemu.Guest):
-    """A guest that can be named, stopped, and made to touch memory. `spec` are the other words of
-    qemu.GuestSpec."""
-
-    def __init__(self, name, image=IMAGE, backing=None, **spec):
-        self.backing = backing or backings.BACKINGS["thp"]
-        spec.setdefault("ram", self.backing.ram)
-        super().__init__(qemu.GuestSpec(image, **spec))
-        self.name = name
+class Measured(qemu.Guest):
+    """A guest that can be stopped, and tells what it costs the host."""
 
     def start(self):
-        with backings.in_force(self.backing):
-            super().start()
+        super().start()
         self.qmp.timeout = MOVE_LIMIT_S
 
     def wait_ready(self):
@@ -50,6 +44,10 @@ class Guest(qemu.Guest):
         else the host does."""
         return sum(map(_thread_seconds, glob.glob(f"/proc/{self.pid}/task/*/schedstat")))
 
+    def cpu_now(self):
+        """The same up to this moment, of threads on a CPU too: for pieces as short as a tick of the host's."""
+        return time.clock_gettime(~self.pid << 3 | PROCESS_CPU_CLOCK)
+
     def vcpu_seconds(self):
         """CPU time of the thread that runs the guest, and the host's work in its place."""
         thread = self.qmp.execute("query-cpus-fast")[0]["thread-id"]
@@ -65,6 +63,21 @@ class Guest(qemu.Guest):
         tables: not for polling."""
         with open(f"/proc/{self.pid}/smaps", encoding="ascii") as file:
             return ram_of_smaps(file, self.spec.memory)
+
+
+class Guest(Measured):
+    """One that has a name and a backing, and can be made to touch memory. `spec` are the other words of
+    qemu.GuestSpec."""
+
+    def __init__(self, name, image=IMAGE, backing=None, **spec):
+        self.backing = backing or backings.BACKINGS["thp"]
+        spec.setdefault("ram", self.backing.ram)
+        super().__init__(qemu.GuestSpec(image, **spec))
+        self.name = name
+
+    def start(self):
+        with backings.in_force(self.backing):
+            super().start()
 
     def fill(self, size_bytes):
         """The guest takes that much memory and writes to each page of it."""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Two guests that take turns, and the host's floor between: figures of one run that can be compared.
+"""Guests that take turns, and the host's floor between: figures of one run that can be compared.
 
 The machine that runs this is shared and noisy: single figures mean little, so every pair measures
-both guests within seconds of each other, the first pair warms up and is dropped, and what is
+all guests, mostly two, within seconds of each other, the first pair warms up and is dropped, and what is
 reported is the ratio of the two medians.
 """
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Where things lie in the source tree; importing it makes tools/host importable."""
+"""Where things lie in the source tree; importing it makes tools/host and tests/vmhost importable."""
 
 import os
 import sys
@@ -9,4 +9,4 @@ IMAGE = os.path.join(ROOT, "build/aerostat.elf")
 DISK = os.path.join(ROOT, "build/aerostat.img")
 CACHE = os.path.join(ROOT, "build/peer-cache")  # Debian's packages and what is made of them
 
-sys.path.insert(0, os.path.join(ROOT, "tools"))
+sys.path[:0] = [os.path.join(ROOT, "tools"), os.path.join(ROOT, "tests/vmhost")]

@@ -77,11 +77,12 @@ def floor(build, folder, words=("scribble=0",)):
 
 
 class Run:
-    """A guest under the monitor while it runs, and the monitor's lines. A context manager."""
+    """A guest under the monitor while it runs, and the monitor's lines. A context manager. `kind` is what makes a
+    Guest of its spec."""
 
-    def __init__(self, build, guest, folder, words=(), config="", initrd=None, serial_log=None, **fields):
+    def __init__(self, build, guest, folder, words=(), config="", initrd=None, serial_log=None, kind=Guest, **fields):
         self.folder = str(folder)
-        self.guest = Guest(spec(build, guest, self.folder, words, config, initrd, **fields), serial_log)
+        self.guest = kind(spec(build, guest, self.folder, words, config, initrd, **fields), serial_log)
         self._control = None
 
     def __enter__(self):
