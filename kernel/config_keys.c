@@ -147,6 +147,13 @@ const struct config_key config_keys[CONFIG_KEY_COUNT] = {
         .meaning = "let the host wake the balloon at once, where it can (modern)",
     },
     {
+        .name = "vmware.rates",
+        .type = CONFIG_TYPE_BOOL,
+        .built_in = "off",
+        .meaning =
+            "bound what a cycle moves as classic does, one cycle a second (modern)",
+    },
+    {
         .name = "vmware.shrink",
         .type = CONFIG_TYPE_BOOL,
         .built_in = "off",

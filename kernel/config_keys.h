@@ -26,6 +26,6 @@ struct config_key {
     const char *meaning;
 };
 
-#define CONFIG_KEY_COUNT 31
+#define CONFIG_KEY_COUNT 32
 
 extern const struct config_key config_keys[CONFIG_KEY_COUNT];

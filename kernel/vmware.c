@@ -87,7 +87,8 @@ static const char *why(int err)
 
 static const struct vmware_doorbell *open_bell(void)
 {
-    if (!config_bool("vmware.doorbell") || config_is("vmware.policy", "classic"))
+    if (!config_bool("vmware.doorbell") || config_bool("vmware.rates") ||
+        config_is("vmware.policy", "classic"))
         return NULL;
     return vmware_bell_open(&device.client.hal, &device.client.task);
 }
@@ -102,6 +103,7 @@ static int attach(void)
         .caps = wished_caps() | (bell ? VMWARE_CAP_SIGNALLED : 0),
         .doorbell = bell,
         .period_ns = config_u64("vmware.poll"),
+        .rates = config_bool("vmware.rates"),
         .shrink = config_bool("vmware.shrink"),
     };
 

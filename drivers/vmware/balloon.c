@@ -46,7 +46,7 @@ static uint64_t now(const struct vmware_balloon *vb)
 static uint64_t period(const struct vmware_balloon *vb)
 {
     /* A START that fails is tried again each second, R-L-01. */
-    if (vmware_is_classic(vb) || vb->state == VMWARE_BALLOON_RESETTING)
+    if (vmware_has_rates(vb) || vb->state == VMWARE_BALLOON_RESETTING)
         return VMWARE_PERIOD_NS;
     return vb->opts.period_ns;
 }
@@ -114,6 +114,7 @@ static void step_target(struct vmware_balloon *vb)
         return;
     int64_t change =
         vmware_is_classic(vb) ? vmware_classic_change(vb) : vmware_modern_change(vb);
+    vmware_rates_begin(vb, change > 0);
     if (change > 0 && may_inflate(vb))
         vb->phase = PHASE_INFLATE;
     else if (change < 0 && vmware_can_unlock(vb))
@@ -220,7 +221,7 @@ static void take_options(struct vmware_balloon *vb,
     vb->wished_caps = VMWARE_CAP_BASIC; /* the number of protocol 2, too */
     if (opts->policy == VMWARE_POLICY_MODERN)
         vb->wished_caps = opts->caps & VMWARE_CAPS_ALL;
-    if (!opts->doorbell)
+    if (!opts->doorbell || opts->rates)
         vb->wished_caps &= ~VMWARE_CAP_SIGNALLED;
     if (!opts->period_ns)
         vb->opts.period_ns = VMWARE_PERIOD_MODERN_NS;

@@ -23,6 +23,8 @@
  *            a status that is about the page (2 to 5) is treated as that of an entry, so one frame that
  *            the host cannot take does not end every cycle; any other ends it.
  *   classic  protocol 2, single commands, one cycle a second, bounded rates that halve under pressure.
+ * Modern may have the rates, too: then a cycle a second moves no more than they say, rounded up to whole pages of the
+ * size it works with, and no doorbell is asked for, as a ring would begin a cycle before its time.
  *
  * Context: task level; one owner, no locks. Nothing here waits.
  */
@@ -36,7 +38,7 @@
 #define VMWARE_SLACK_FRAMES     512u /* modern: so much more is as good as the target */
 #define VMWARE_REFUSED_MAX      16u
 
-/* The rates of the classic policy: frames in a cycle. */
+/* The rates: frames in a cycle. */
 #define VMWARE_RATE_NOSLEEP   16384u
 #define VMWARE_RATE_ALLOC_MIN 512u
 #define VMWARE_RATE_ALLOC_MAX 2048u
@@ -65,6 +67,7 @@ struct vmware_balloon_opts {
     enum vmware_guest guest;
     uint32_t caps;      /* modern: what to ask for, VMWARE_CAPS_ALL or less */
     uint64_t period_ns; /* modern: between cycles; 0: VMWARE_PERIOD_MODERN_NS */
+    bool rates;         /* modern: the rates of classic, and its one cycle a second */
     bool shrink;        /* memory may be taken back when the guest is out of it, R-L-17 */
     const struct vmware_doorbell *doorbell; /* or NULL; outlives the balloon */
 };

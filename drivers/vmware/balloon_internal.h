@@ -8,7 +8,8 @@
  *   balloon_batch.c    the command for a chunk of pages
  *   balloon_unlock.c   pages out of it, with a word to the host or without one
  *   balloon_modern.c   how far a cycle goes by the modern policy
- *   balloon_classic.c  the same by the classic policy: rates
+ *   balloon_classic.c  the same by the classic policy
+ *   balloon_rates.c    rates: of classic, and of modern where it has them
  *   balloon_shrink.c   out of memory
  *   balloon_move.c     small pages exchanged for others
  *   balloon_status.c   figures
@@ -76,11 +77,12 @@ struct vmware_cycle {
     unsigned choice;          /* inflating: of what to take, balloon_modern.c */
     uint64_t left;            /* deflating: pages of this size not offered yet */
     uint32_t stale;           /* pages the host did not hold */
-    /* the classic policy's */
-    uint64_t goal, turn;
+    uint64_t goal;            /* the classic policy's */
+    /* where there are rates: pages tried, or in modern frames moved, and how many may be */
+    uint64_t turn;
     uint32_t rate;
-    bool can_sleep;
-    bool has_error;
+    bool can_sleep; /* caches may be dropped from now on */
+    bool has_error; /* in the last turn; deflating: in any */
 };
 
 struct vmware_balloon {
@@ -249,6 +251,27 @@ void vmware_trim(struct vmware_balloon *vb);
 
 /* Between cycles, while is_emptying. */
 void vmware_step_move(struct vmware_balloon *vb);
+
+/* ---- balloon_rates.c; the modern policy's calls are where vmware_has_rates() only ---- */
+
+/* The target is known: the cycle's rate. */
+void vmware_rates_begin(struct vmware_balloon *vb, bool is_inflating);
+
+/* As vmware_take(); what is free only while there is plenty of it. */
+bool vmware_rates_take(struct vmware_balloon *vb, unsigned size, struct run_want want,
+                       struct vmware_page *out);
+
+/* There was no small page: the cycle goes on slowly, or is over. */
+void vmware_rates_short(struct vmware_balloon *vb);
+
+/* The cycle is over: the next one's rate. */
+void vmware_rates_end_inflate(struct vmware_balloon *vb);
+void vmware_rates_end_deflate(struct vmware_balloon *vb);
+
+static inline bool vmware_has_rates(const struct vmware_balloon *vb)
+{
+    return vb->opts.rates || vmware_is_classic(vb);
+}
 
 /* ---- policies: what a cycle begins with when the target is known, and steps of it ---- */
 

@@ -37,13 +37,23 @@ int64_t vmware_modern_change(const struct vmware_balloon *vb)
     return change;
 }
 
-/* The last choice may drop caches, unless that was in vain not long ago. */
+/* The last choice may drop caches, unless that was in vain not long ago; where there are rates, once free memory
+ * is short. */
 static struct run_want wanted(const struct vmware_balloon *vb)
 {
     struct run_want want = choices[vb->cycle.choice].want;
+    bool spares_caches = vb->opts.rates ? !vb->cycle.can_sleep
+                                        : vb->hal->now(vb->hal->ctx) < vb->caches_ns;
 
-    want.free_only = want.free_only || vb->hal->now(vb->hal->ctx) < vb->caches_ns;
+    want.free_only = want.free_only || spares_caches;
     return want;
+}
+
+static bool take_run(struct vmware_balloon *vb, struct vmware_page *out)
+{
+    if (vb->opts.rates)
+        return vmware_rates_take(vb, vb->cycle.size, wanted(vb), out);
+    return vmware_take(vb, vb->cycle.size, wanted(vb), out);
 }
 
 /* A page by the choice that the cycle has come to; at last of a refused group first, so that its good frames
@@ -53,7 +63,7 @@ static bool take(struct vmware_balloon *vb, struct vmware_page *out)
     struct vmware_cycle *cycle = &vb->cycle;
 
     if (cycle->choice < LAST_CHOICE || (!cycle->split_left && !vmware_split_refused(vb)))
-        return vmware_take(vb, cycle->size, wanted(vb), out);
+        return take_run(vb, out);
     if (page_set_reserve(&vb->sets[SMALL], cycle->split.first, 0))
         return false;
     vb->count.alloc[SMALL].total++;
@@ -87,6 +97,8 @@ static void next_choice(struct vmware_balloon *vb, bool has_all)
         vb->caches_ns = now_ns + CACHES_GAP_NS;
     if (is_refused && cycle->size == HUGE)
         cycle->choice = LAST_CHOICE;
+    else if (!is_refused && !has_all && vb->opts.rates && cycle->choice == LAST_CHOICE)
+        vmware_rates_short(vb);
     else if (is_refused || !has_all)
         cycle->choice++;
 }
@@ -112,6 +124,17 @@ static bool choose(struct vmware_balloon *vb)
     return cycle->size == HUGE || cycle->refused[SMALL] < VMWARE_REFUSED_MAX;
 }
 
+/* Of the change, what the rate leaves to this cycle; 0: no more. */
+static uint64_t allowed(const struct vmware_balloon *vb, int64_t change)
+{
+    const struct vmware_cycle *cycle = &vb->cycle;
+    uint64_t frames = change < 0 ? (uint64_t)-change : (uint64_t)change;
+
+    if (!vb->opts.rates)
+        return frames;
+    return cycle->turn < cycle->rate ? min_u64(frames, cycle->rate - cycle->turn) : 0;
+}
+
 /* One command. */
 static void inflate_chunk(struct vmware_balloon *vb, uint64_t change)
 {
@@ -119,15 +142,15 @@ static void inflate_chunk(struct vmware_balloon *vb, uint64_t change)
     uint64_t frames = vmware_frames(cycle->size);
     uint64_t pages = min_u64((change + frames - 1) / frames, vmware_chunk_max(vb));
     bool is_single = vmware_level(vb) == VMWARE_LEVEL_BASIC;
+    uint64_t before = vmware_size(vb);
     bool has_all = fill(vb, pages);
 
-    if (vb->chunk.count) {
-        uint32_t status = vmware_lock(vb);
-
-        if (has_failed(is_single, status))
-            cycle->is_over = true;
-    }
-    next_choice(vb, has_all);
+    cycle->has_error = false;
+    if (vb->chunk.count && has_failed(is_single, vmware_lock(vb)))
+        cycle->is_over = cycle->has_error = true;
+    cycle->turn += vmware_size(vb) - before;
+    if (!cycle->is_over)
+        next_choice(vb, has_all);
 }
 
 void vmware_modern_inflate(struct vmware_balloon *vb)
@@ -137,11 +160,15 @@ void vmware_modern_inflate(struct vmware_balloon *vb)
     for (; commands > 0 && !vb->cycle.is_over; commands--) {
         int64_t change = vmware_modern_change(vb);
 
-        if (change <= 0 || !choose(vb))
+        if (change <= 0 || !allowed(vb, change))
             vb->cycle.is_over = true;
+        else if (!choose(vb))
+            vb->cycle.is_over = vb->cycle.has_error = true;
         else
-            inflate_chunk(vb, (uint64_t)change);
+            inflate_chunk(vb, allowed(vb, change));
     }
+    if (vb->cycle.is_over && vb->opts.rates)
+        vmware_rates_end_inflate(vb);
 }
 
 /* After small pages come groups; then the cycle has seen them all. */
@@ -171,6 +198,8 @@ static void deflate_chunk(struct vmware_balloon *vb, uint64_t change)
     uint32_t status = vmware_unlock(vb, &gone);
     if (has_failed(is_single, status))
         cycle->is_over = true;
+    cycle->has_error |= gone < vb->chunk.count;
+    cycle->turn += gone * frames;
 }
 
 void vmware_modern_deflate(struct vmware_balloon *vb)
@@ -180,11 +209,13 @@ void vmware_modern_deflate(struct vmware_balloon *vb)
     for (; commands > 0 && !vb->cycle.is_over; commands--) {
         int64_t change = vmware_modern_change(vb);
 
-        if (change >= 0)
+        if (change >= 0 || !allowed(vb, change))
             vb->cycle.is_over = true;
         else if (vb->cycle.left == 0)
             next_size(vb);
         else
-            deflate_chunk(vb, (uint64_t)-change);
+            deflate_chunk(vb, allowed(vb, change));
     }
+    if (vb->cycle.is_over && vb->opts.rates)
+        vmware_rates_end_deflate(vb);
 }

@@ -108,6 +108,20 @@ def test_the_level_can_be_wished_lower(boot, wish, granted):
     assert run.said("start")[0].number("granted") & ~0x20 == granted & ~0x20
 
 
+def test_modern_with_rates(boot):
+    """16,384 frames a second and no bell: 40,960 take three cycles."""
+    with boot("caps=0x3e", config="loglevel=warn vmware.rates=on") as run:
+        run.say("target=40960")
+        begun = run.guest.wait_for(lambda e: e.has(balloon="vmware", target="40960"), TIMEOUT)
+        met = run.guest.wait_for(lambda e: e.has(balloon="vmware", actual="40960"), TIMEOUT)
+        assert met.t - begun.t > 1_900_000_000
+        run.audit()
+        calls = run.said("calls")[-1]
+        assert (calls.number("block_lock"), calls.number("doorbell")) == (3, 0)
+        assert run.said("start")[0].number("asked") == 0x2E
+        finish(run)
+
+
 def test_the_classic_policy(boot):
     run, audit = play(boot, "caps=0x2e", *schedule(5000, 1000, met=0),
                       config="loglevel=warn vmware.policy=classic")

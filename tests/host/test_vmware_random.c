@@ -142,6 +142,7 @@ static void lives_at_random(void **state)
     for (unsigned life = 0; life < 250; life++) {
         init_at(life % ARRAY_LEN(life_levels));
         r.opts.shrink = below(2);
+        r.opts.rates = below(4) == 0;
         r.opts.period_ns = below(2) ? 0 : 30 * NS_PER_MS;
         r.each_step = check_step;
         if (vmware_rig_attach(&r)) {
