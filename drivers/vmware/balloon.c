@@ -227,14 +227,13 @@ static void take_options(struct vmware_balloon *vb,
         vb->opts.period_ns = VMWARE_PERIOD_MODERN_NS;
 }
 
+/* It has no batch page: an attach that failed got none, and a detach gave it back. */
 static void free_balloon(struct vmware_balloon *vb)
 {
     const struct balloon_hal *hal = vb->hal;
 
     for (unsigned size = 0; size < VMWARE_SIZES; size++)
         page_set_fini(&vb->sets[size]);
-    if (vb->batch.ptr)
-        hal->dma_free(hal->ctx, &vb->batch);
     hal->mem_free(hal->ctx, vb, sizeof(*vb));
 }
 

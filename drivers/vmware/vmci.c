@@ -210,6 +210,5 @@ bool vmci_take_ring(struct vmci *v)
     uint8_t *bell = v->bitmap.ptr;
 
     /* The exchange keeps a ring that comes meanwhile. */
-    return v->is_open && bell &&
-           __atomic_exchange_n(&bell[BELL_INDEX], 0, __ATOMIC_ACQ_REL) & 1;
+    return v->is_open && __atomic_exchange_n(&bell[BELL_INDEX], 0, __ATOMIC_ACQ_REL) & 1;
 }
