@@ -83,6 +83,22 @@ static void the_nearest_below_is_found(void **state)
     stop();
 }
 
+/* Emptied, and not trimmed yet. */
+static void an_empty_chunk_is_passed(void **state)
+{
+    struct page_run run;
+
+    (void)state;
+    start();
+    put(5);
+    put(GIB_FRAMES * 3 + 1);
+    put(GIB_FRAMES * 7 + 1);
+    page_set_remove(&set, (struct page_run){pfn_of(GIB_FRAMES * 3 + 1), 1});
+    assert_found(GIB_FRAMES * 7 + 1, 512, 5, 1);
+    assert_false(page_set_find_pieces(&set, pfn_of(UINT64_MAX), 0, &run));
+    stop();
+}
+
 static void what_was_removed_comes_back_without_memory(void **state)
 {
     (void)state;
@@ -150,6 +166,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_full_block_stays_in_pieces),
         cmocka_unit_test(the_nearest_below_is_found),
+        cmocka_unit_test(an_empty_chunk_is_passed),
         cmocka_unit_test(what_was_removed_comes_back_without_memory),
         cmocka_unit_test(random_walk_agrees_with_an_array),
     };
