@@ -258,6 +258,24 @@ static void a_bell_that_is_refused_is_none(void **state)
     assert_int_equal(link_it(&context, &resource), -ENODEV); /* closed */
 }
 
+/* The balloon may unlink it once more; nothing is sent. */
+static void a_closed_bell_is_silent(void **state)
+{
+    uint32_t context, resource;
+
+    (void)state;
+    begin();
+    assert_int_equal(open_it(), 0);
+    assert_int_equal(link_it(&context, &resource), 0);
+    vmci_close(&m.vmci);
+    assert_int_equal(m.sent[4], 1);
+    m.vmci.bell.unlink(m.vmci.bell.ctx);
+    assert_int_equal(m.sent[4], 1);
+    assert_false(vmci_take_ring(&m.vmci));
+    assert_int_equal(link_it(&context, &resource), -ENODEV);
+    finish();
+}
+
 static void a_device_that_is_gone_does_no_harm(void **state)
 {
     uint32_t context, resource;
@@ -292,8 +310,27 @@ static void windows_that_cannot_be(void **state)
     m.fn.bar_size[0] = 4096;
     pci_model_set(&m.fn, PCI_BAR0, 4, 0xFEB00000); /* memory */
     assert_int_equal(open_it(), -ENODEV);
+    pci_model_set(&m.fn, PCI_BAR0, 4, 1); /* ports, and nobody said which */
+    assert_int_equal(open_it(), -ENODEV);
     m.is_gone = true;
     finish();
+}
+
+/* 16 TiB up the page's number has more than 32 bits. */
+static void a_page_far_up(void **state)
+{
+    const uint64_t frame = UINT64_C(1) << 32;
+
+    (void)state;
+    for (unsigned is_wide = 0; is_wide < 2; is_wide++) {
+        begin();
+        m.caps = is_wide ? NEEDED | WIDE : NEEDED;
+        m.hal.next_addr = frame << FRAME_SHIFT;
+        assert_int_equal(open_it(), is_wide ? 0 : -ENOTSUP);
+        assert_int_equal(m.sent[2], is_wide);
+        assert_int_equal(m.page, is_wide ? frame : 0);
+        finish();
+    }
 }
 
 /* The n-th allocation or window fails. */
@@ -318,6 +355,8 @@ int main(void)
         cmocka_unit_test(a_device_that_is_gone_does_no_harm),
         cmocka_unit_test(the_line_may_be_somebody_elses),
         cmocka_unit_test(windows_that_cannot_be),
+        cmocka_unit_test(a_page_far_up),
+        cmocka_unit_test(a_closed_bell_is_silent),
         cmocka_unit_test(no_memory),
     };
 
