@@ -183,6 +183,25 @@ static void a_host_that_writes_other_frame_numbers(void **state)
     }
 }
 
+/* R-L-07: those without backing are small pages, too, and left for the next one. */
+static void refused_frames_with_backing_end_the_cycle(void **state)
+{
+    (void)state;
+    life_modern(&r, BATCHED, 4096);
+    guest_use(&r.guest, 1024);
+    guest_unuse(&r.guest, 1024);
+    for (unsigned i = 0; i < 1024; i++)
+        r.host.pinned[i] = true;
+    life_cycle_to(&r, 100);
+    assert_int_equal(vmware_rig_size(&r), 0);
+    assert_int_equal(r.host.entries[VH_BATCH_LOCK], 100);
+    for (unsigned i = 0; i < 1024; i++)
+        r.host.pinned[i] = false;
+    vmware_rig_cycle(&r);
+    assert_int_equal(vmware_rig_size(&r), 100);
+    vmware_rig_end(&r);
+}
+
 /* ---- what the host says of the batch as a whole ---- */
 
 /* The page itself is no good: another one is found. */
@@ -207,6 +226,23 @@ static void a_batch_page_that_is_refused_is_replaced(void **state)
         assert_int_equal(r.hal.dma_live, 1);
         vmware_rig_end(&r);
     }
+}
+
+/* There is no other: the same one is tried again. */
+static void a_batch_page_that_cannot_be_replaced(void **state)
+{
+    (void)state;
+    life_modern(&r, BATCHED, 4096);
+    life_cycle_to(&r, 1000);
+    life_fault(&r, VH_BATCH_UNLOCK, 0, 1, VH_PPN_INVALID);
+    r.hal.fail_at = r.hal.allocs + 1;
+    life_cycle_to(&r, 0);
+    assert_int_equal(r.hal.allocs, r.hal.fail_at);
+    assert_int_equal(vmware_rig_size(&r), 1000);
+    vmware_rig_cycle(&r);
+    assert_int_equal(vmware_rig_size(&r), 0);
+    assert_int_equal(r.hal.dma_live, 1);
+    vmware_rig_end(&r);
 }
 
 /* Batches are not known after all: single commands after the next START. */
@@ -285,7 +321,9 @@ int main(void)
         cmocka_unit_test(each_status_on_the_way_back),
         cmocka_unit_test(some_frames_are_never_given_back),
         cmocka_unit_test(a_host_that_writes_other_frame_numbers),
+        cmocka_unit_test(refused_frames_with_backing_end_the_cycle),
         cmocka_unit_test(a_batch_page_that_is_refused_is_replaced),
+        cmocka_unit_test(a_batch_page_that_cannot_be_replaced),
         cmocka_unit_test(a_batch_command_that_is_not_known),
         cmocka_unit_test(frames_above_32_bits),
         cmocka_unit_test(no_memory_for_the_batch_page),

@@ -185,6 +185,40 @@ static void RESET_in_the_middle(void **state)
     }
 }
 
+/* What has left the balloon by then is the OS's, and no frame is locked in a session that is gone. */
+static void RESET_in_an_entry(void **state)
+{
+    (void)state;
+    begin(2);
+    life_entry(&r, VH_BATCH_UNLOCK, 3, 1, VH_RESET);
+    empty(2);
+    assert_true(vmware_rig_status(&r).is_reset_due);
+    assert_int_equal(vmware_rig_size(&r), SIZE - (HELD - 1));
+    assert_int_equal(held_in(1), 0);
+    assert_int_equal(r.host.calls[VH_BATCH_UNLOCK], 1);
+    vmware_rig_reach(&r, SIZE);
+    assert_int_equal(vmware_rig_size(&r), SIZE);
+    vmware_rig_end(&r);
+}
+
+/* Before it begins, a cycle learns that LOCK is not known: single frames move no more, and with batches a new
+ * session is due. */
+static void LOCK_turns_out_not_to_be_known(void **state)
+{
+    (void)state;
+    for (unsigned level = 0; level < ARRAY_LEN(levels); level++) {
+        begin(level);
+        life_fault(&r, (uint16_t)lock_cmd(level), 0, 1, VH_CMD_INVALID);
+        vmware_host_target(&r.host, SIZE + 1);
+        r.hal.now_ns += NS_PER_S; /* the cycle is due */
+        empty(2);
+        assert_int_equal(vmware_rig_status(&r).count.moved, 0);
+        assert_int_equal(held_in(2), HELD);
+        assert_int_equal(vmware_rig_status(&r).is_reset_due, level == 2);
+        vmware_rig_end(&r);
+    }
+}
+
 static void one_block_at_a_time(void **state)
 {
     (void)state;
@@ -270,6 +304,8 @@ int main(void)
         cmocka_unit_test(the_old_one_is_refused),
         cmocka_unit_test(the_new_one_is_refused),
         cmocka_unit_test(RESET_in_the_middle),
+        cmocka_unit_test(RESET_in_an_entry),
+        cmocka_unit_test(LOCK_turns_out_not_to_be_known),
         cmocka_unit_test(one_block_at_a_time),
         cmocka_unit_test(nothing_to_move_or_nowhere_to_go),
         cmocka_unit_test(groups_stay),

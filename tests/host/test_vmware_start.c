@@ -244,6 +244,18 @@ static void an_old_host_gives_a_basic_session(void **state)
     vmware_rig_end(&r);
 }
 
+/* As the settings have them; kernel events and the log quote them. */
+static void policies_and_levels_have_names(void **state)
+{
+    (void)state;
+    assert_string_equal(vmware_policy_name(VMWARE_POLICY_MODERN), "modern");
+    assert_string_equal(vmware_policy_name(VMWARE_POLICY_CLASSIC), "classic");
+    assert_string_equal(vmware_level_name(VMWARE_LEVEL_NONE), "none");
+    assert_string_equal(vmware_level_name(VMWARE_LEVEL_BASIC), "basic");
+    assert_string_equal(vmware_level_name(VMWARE_LEVEL_BATCHED), "batched");
+    assert_string_equal(vmware_level_name(VMWARE_LEVEL_BATCHED_2M), "batched-2m");
+}
+
 /* ---- the two doors themselves ---- */
 
 static void the_general_door(void **state)
@@ -270,6 +282,23 @@ static void the_general_door(void **state)
     assert_false(vmware_get_tsc_hz(&r.port, &hz));
     assert_int_equal(version.version, 77);
     assert_int_equal(hz, 77);
+}
+
+/* A port that is something else's: it answers, and leaves EBX alone. */
+static void answer_something(void *ctx, struct vmware_regs *regs)
+{
+    (void)ctx;
+    regs->ax = 6;
+}
+
+static void a_general_door_that_is_none(void **state)
+{
+    const struct vmware_backdoor door = {.in = answer_something};
+    struct vmware_version version = {77, 77};
+
+    (void)state;
+    assert_false(vmware_get_version(&door, &version));
+    assert_int_equal(version.version, 77);
 }
 
 /* Data counts after a success only, and the status has 32 bits. */
@@ -400,7 +429,9 @@ int main(void)
         cmocka_unit_test(what_is_granted_is_what_is_used),
         cmocka_unit_test(what_was_not_asked_for_is_not_used),
         cmocka_unit_test(an_old_host_gives_a_basic_session),
+        cmocka_unit_test(policies_and_levels_have_names),
         cmocka_unit_test(the_general_door),
+        cmocka_unit_test(a_general_door_that_is_none),
         cmocka_unit_test(one_call_of_the_balloons_door),
         cmocka_unit_test(a_ring_starts_a_cycle_at_once),
         cmocka_unit_test(many_rings_are_one),
