@@ -82,6 +82,7 @@ def check_serving(guest, rng):
 def check_whole(guest):
     """After a clean start nothing is left of it all. Before, pages might lie in the balloon that a
     forged completion kept the host from ever hearing of."""
+    served = noticed(guest)
     guest.guest.ask("balloon detach", 30, balloon="virtio", event="detached")
     assert books(guest).number("ballooned") == 0
     since = guest.guest.seen
@@ -90,8 +91,9 @@ def check_whole(guest):
     guest.check_size()
     guest.check_holes()
     assert guest.events(since, balloon="virtio", event="broken") == []
-    # Each start of a device that broke was told, with what was negotiated then.
-    assert len(guest.events(balloon="virtio", event="attached")) == noticed(guest) + 2
+    # Each start of a device that broke was told, with what was negotiated then. One that is found broken while it is
+    # being detached is not started for that.
+    assert len(guest.events(balloon="virtio", event="attached")) == served + 2
 
 
 def books(guest):
