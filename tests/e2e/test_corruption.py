@@ -82,7 +82,6 @@ def check_serving(guest, rng):
 def check_whole(guest):
     """After a clean start nothing is left of it all. Before, pages might lie in the balloon that a
     forged completion kept the host from ever hearing of."""
-    served = noticed(guest)
     guest.guest.ask("balloon detach", 30, balloon="virtio", event="detached")
     assert books(guest).number("ballooned") == 0
     since = guest.guest.seen
@@ -91,15 +90,17 @@ def check_whole(guest):
     guest.check_size()
     guest.check_holes()
     assert guest.events(since, balloon="virtio", event="broken") == []
-    # Each start of a device that broke was told, with what was negotiated then. One that is found broken while it is
-    # being detached is not started for that.
-    assert len(guest.events(balloon="virtio", event="attached")) == served + 2
+    # Each start of a device that broke was told, with what was negotiated then. One that is found broken when it is
+    # about to be detached, or by the detach itself, is not started for that.
+    assert len(guest.events(balloon="virtio", event="attached")) - noticed(guest) in (1, 2)
 
 
 def books(guest):
-    """`mem check` while the rings are not there: the kernel has less than ever."""
-    guest.kernel_bytes = None
-    return guest.mem("mem check")
+    """`mem check` while the rings are not there: the kernel has less than ever, which is no measure for later."""
+    before, guest.kernel_bytes = guest.kernel_bytes, None
+    answer = guest.mem("mem check")
+    guest.kernel_bytes = before
+    return answer
 
 
 def test_three_starts_a_minute(boot, rng):
