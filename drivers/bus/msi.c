@@ -21,14 +21,6 @@ enum msi_cap {
 #define CONTROL_64       BIT32(7)
 #define CONTROL_MASKABLE BIT32(8)
 
-static unsigned find(const struct pci_dev *dev)
-{
-    unsigned steps = 0;
-    int pos = pci_cap_find(dev, CAP_ID, 0, &steps);
-
-    return pos > 0 ? (unsigned)pos : 0;
-}
-
 static uint32_t control(const struct pci_dev *dev, unsigned cap)
 {
     return pci_cfg_read(dev, cap + CAP_CONTROL, 2);
@@ -41,7 +33,7 @@ static void set_control(const struct pci_dev *dev, unsigned cap, uint32_t value)
 
 void msi_disable(const struct pci_dev *dev)
 {
-    unsigned cap = find(dev);
+    unsigned cap = pci_cap_first(dev, CAP_ID);
 
     if (cap != 0)
         set_control(dev, cap, control(dev, cap) & ~CONTROL_ENABLE);
@@ -87,7 +79,7 @@ static bool write_message(const struct pci_dev *dev, unsigned cap, uint32_t flag
 
 int msi_enable(const struct pci_dev *dev, paddr_t address, uint32_t data)
 {
-    unsigned cap = find(dev);
+    unsigned cap = pci_cap_first(dev, CAP_ID);
 
     if (cap == 0)
         return -ENODEV;

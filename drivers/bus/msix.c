@@ -35,14 +35,6 @@ enum msix_entry {
 
 /* ---- the switch ---- */
 
-static unsigned find(const struct pci_dev *dev)
-{
-    unsigned steps = 0;
-    int pos = pci_cap_find(dev, CAP_ID, 0, &steps);
-
-    return pos > 0 ? (unsigned)pos : 0;
-}
-
 static uint32_t control(const struct pci_dev *dev, unsigned cap)
 {
     return pci_cfg_read(dev, cap + CAP_CONTROL, 2);
@@ -55,14 +47,14 @@ static void set_control(const struct pci_dev *dev, unsigned cap, uint32_t value)
 
 bool msix_is_enabled(const struct pci_dev *dev)
 {
-    unsigned cap = find(dev);
+    unsigned cap = pci_cap_first(dev, CAP_ID);
 
     return cap != 0 && (control(dev, cap) & CONTROL_ENABLE) != 0;
 }
 
 void msix_disable(const struct pci_dev *dev)
 {
-    unsigned cap = find(dev);
+    unsigned cap = pci_cap_first(dev, CAP_ID);
 
     if (cap != 0)
         set_control(dev, cap, control(dev, cap) & ~CONTROL_ENABLE);
@@ -182,7 +174,7 @@ int msix_open(struct msix *mx, const struct pci_dev *dev)
     struct claim table;
     int err;
 
-    *mx = (struct msix){.pci = *dev, .cap = find(dev)};
+    *mx = (struct msix){.pci = *dev, .cap = pci_cap_first(dev, CAP_ID)};
     if (mx->cap == 0)
         return -ENODEV;
     if (mx->cap + CAP_SIZE > PCI_CFG_SIZE) {

@@ -138,6 +138,9 @@ void pci_cfg_write(const struct pci_dev *dev, unsigned offset, unsigned width,
  * `*steps`, which starts as 0. */
 int pci_cap_find(const struct pci_dev *dev, uint8_t id, int after, unsigned *steps);
 
+/* The one capability with this id: its offset, or 0 where there is none that can be reached. */
+unsigned pci_cap_first(const struct pci_dev *dev, uint8_t id);
+
 /* Set and clear bits of the command register (enum pci_command), R-T-10. */
 void pci_enable(const struct pci_dev *dev, uint16_t command_bits);
 void pci_disable(const struct pci_dev *dev, uint16_t command_bits);

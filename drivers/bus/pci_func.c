@@ -45,6 +45,14 @@ int pci_cap_find(const struct pci_dev *dev, uint8_t id, int after, unsigned *ste
     }
 }
 
+unsigned pci_cap_first(const struct pci_dev *dev, uint8_t id)
+{
+    unsigned steps = 0;
+    int pos = pci_cap_find(dev, id, 0, &steps);
+
+    return pos > 0 ? (unsigned)pos : 0;
+}
+
 void pci_enable(const struct pci_dev *dev, uint16_t command_bits)
 {
     uint32_t command = pci_cfg_read(dev, PCI_COMMAND, 2);

@@ -84,15 +84,13 @@ static void restore_chipset(const struct pci_saved_fn *fn)
 
 static void restore_express(const struct pci_saved_fn *fn)
 {
-    unsigned steps = 0;
-    int cap = pci_cap_find(&fn->dev, CAP_ID_EXPRESS, 0, &steps);
+    unsigned cap = pci_cap_first(&fn->dev, CAP_ID_EXPRESS);
 
-    if (cap <= 0)
+    if (cap == 0)
         return;
-    restore_spans(fn, (unsigned)cap, express_spans, ARRAY_LEN(express_spans));
-    if (EXPRESS_TYPE(saved_value(fn, (unsigned)cap + EXPRESS_FLAGS, 2)) ==
-        EXPRESS_ROOT_PORT)
-        restore_spans(fn, (unsigned)cap, root_port_spans, ARRAY_LEN(root_port_spans));
+    restore_spans(fn, cap, express_spans, ARRAY_LEN(express_spans));
+    if (EXPRESS_TYPE(saved_value(fn, cap + EXPRESS_FLAGS, 2)) == EXPRESS_ROOT_PORT)
+        restore_spans(fn, cap, root_port_spans, ARRAY_LEN(root_port_spans));
 }
 
 static void restore_fn(const struct pci_saved_fn *fn)

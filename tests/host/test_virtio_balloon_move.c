@@ -62,20 +62,6 @@ static void begin(void)
     begin_on(RIG_PCI_MODERN, 0, 0, HELD);
 }
 
-static pfn_t block_at(unsigned block)
-{
-    return pfn_of(r.guest.base + block * BLOCK_FRAMES);
-}
-
-static uint64_t held_in(unsigned block)
-{
-    uint64_t count = 0;
-
-    for (unsigned i = 0; i < BLOCK_FRAMES; i++)
-        count += r.guest.owner[block * BLOCK_FRAMES + i] == FRAME_DRIVER;
-    return count;
-}
-
 static uint64_t told_in(unsigned block)
 {
     uint64_t count = 0;
@@ -93,14 +79,14 @@ static void a_block_becomes_whole_and_nobody_sees_it(void **state)
         unsigned writes = r.host.actual_writes;
         uint64_t free = r.guest.free;
 
-        assert_int_equal(held_in(2), HELD);
-        assert_int_equal(virtio_balloon_empty(r.vb, block_at(2)), 0);
+        assert_int_equal(guest_held_in(&r.guest, 2), HELD);
+        assert_int_equal(virtio_balloon_empty(r.vb, guest_block(&r.guest, 2)), 0);
         assert_true(balloon_rig_status(&r).is_emptying);
         balloon_rig_settle(&r);
         assert_false(balloon_rig_status(&r).is_emptying);
-        assert_int_equal(held_in(2), 0);
+        assert_int_equal(guest_held_in(&r.guest, 2), 0);
         assert_int_equal(told_in(2), 0);
-        assert_int_equal(held_in(1), HELD);
+        assert_int_equal(guest_held_in(&r.guest, 1), HELD);
         assert_int_equal(told_in(1), HELD);
         assert_int_equal(balloon_rig_status(&r).core.moved, HELD);
         assert_int_equal(r.host.actual_writes, writes);
@@ -115,7 +101,7 @@ static void a_block_becomes_whole_and_nobody_sees_it(void **state)
 static void go_half_way(unsigned answers)
 {
     r.host.is_slow = true;
-    assert_int_equal(virtio_balloon_empty(r.vb, block_at(2)), 0);
+    assert_int_equal(virtio_balloon_empty(r.vb, guest_block(&r.guest, 2)), 0);
     balloon_rig_run(&r, NS_PER_MS);
     for (; answers > 0; answers--) {
         balloon_rig_answer(&r);
@@ -163,16 +149,17 @@ static void what_can_be_moved_is(void **state)
     (void)state;
     begin();
     /* Of the 256 free ones of block 1 the first block takes 200, the second the rest, the third none. */
-    assert_int_equal(virtio_balloon_empty(r.vb, block_at(2)), 0);
-    assert_int_equal(virtio_balloon_empty(r.vb, block_at(3)), -EBUSY);
+    assert_int_equal(virtio_balloon_empty(r.vb, guest_block(&r.guest, 2)), 0);
+    assert_int_equal(virtio_balloon_empty(r.vb, guest_block(&r.guest, 3)), -EBUSY);
     balloon_rig_settle(&r);
-    assert_int_equal(virtio_balloon_empty(r.vb, block_at(3)), 0);
+    assert_int_equal(virtio_balloon_empty(r.vb, guest_block(&r.guest, 3)), 0);
     balloon_rig_settle(&r);
     assert_int_equal(balloon_rig_status(&r).core.moved, 256);
-    assert_int_equal(held_in(3), (SIZE - HELD) / 4 - 56);
-    assert_int_equal(virtio_balloon_empty(r.vb, block_at(4)), 0);
+    assert_int_equal(guest_held_in(&r.guest, 3), (SIZE - HELD) / 4 - 56);
+    assert_int_equal(virtio_balloon_empty(r.vb, guest_block(&r.guest, 4)), 0);
     balloon_rig_settle(&r);
-    assert_int_equal(virtio_balloon_empty(r.vb, block_at(7)), 0); /* none there */
+    assert_int_equal(virtio_balloon_empty(r.vb, guest_block(&r.guest, 7)),
+                     0); /* none there */
     balloon_rig_settle(&r);
     assert_int_equal(balloon_rig_status(&r).core.moved, 256 + 56);
     assert_false(balloon_rig_status(&r).is_emptying);
@@ -189,10 +176,10 @@ static void more_than_a_request_takes_two(void **state)
     for (uint64_t at = BLOCK_FRAMES; at < 3 * BLOCK_FRAMES; at++)
         if (r.guest.owner[at] != FRAME_DRIVER)
             use(at, at >= 2 * BLOCK_FRAMES - 1); /* room in 1, none in 2 */
-    assert_int_equal(virtio_balloon_empty(r.vb, block_at(2)), 0);
+    assert_int_equal(virtio_balloon_empty(r.vb, guest_block(&r.guest, 2)), 0);
     balloon_rig_settle(&r);
-    assert_int_equal(held_in(2), 0);
-    assert_int_equal(held_in(1), 300);
+    assert_int_equal(guest_held_in(&r.guest, 2), 0);
+    assert_int_equal(guest_held_in(&r.guest, 1), 300);
     assert_int_equal(r.host.requests[HOST_INFLATE], inflated + 2);
     balloon_rig_check(&r);
     balloon_rig_end(&r);
@@ -278,7 +265,7 @@ static void and_being_pulled_out(void **state)
         virtio_model_status_write(&r.v.model, 0);
         assert_int_equal(r.guest.driver, 0);
         assert_int_equal(r.guest.accounted, 0);
-        assert_int_equal(virtio_balloon_empty(r.vb, block_at(2)), -EBUSY);
+        assert_int_equal(virtio_balloon_empty(r.vb, guest_block(&r.guest, 2)), -EBUSY);
         virtio_balloon_destroy(r.vb);
         r.vb = NULL;
         balloon_rig_end(&r);
@@ -296,7 +283,7 @@ static void a_dead_device_keeps_what_it_was_told(void **state)
     assert_int_equal(balloon_rig_status(&r).state, VIRTIO_BALLOON_DEAD);
     assert_int_equal(balloon_rig_status(&r).quarantined_frames, HELD);
     assert_int_equal(r.guest.driver, HELD);
-    assert_int_equal(held_in(1), HELD);
+    assert_int_equal(guest_held_in(&r.guest, 1), HELD);
     assert_int_equal(r.guest.accounted, 0);
     virtio_balloon_destroy(r.vb);
     r.vb = NULL;
@@ -333,7 +320,7 @@ static void frames_that_cannot_be_had_are_not_needed(void **state)
         begin();
         r.guest.takes = 0;
         r.guest.take_fail_at = fail_at;
-        assert_int_equal(virtio_balloon_empty(r.vb, block_at(2)), 0);
+        assert_int_equal(virtio_balloon_empty(r.vb, guest_block(&r.guest, 2)), 0);
         balloon_rig_settle(&r);
         balloon_rig_check(&r);
         assert_int_equal(balloon_rig_status(&r).core.moved, fail_at == 1 ? 0 : HELD);
@@ -349,7 +336,7 @@ static void memory_for_the_set_may_be_missing(void **state)
     for (unsigned fail = 1; fail < 4; fail++) {
         begin();
         r.v.hal.fail_at = r.v.hal.allocs + fail;
-        assert_int_equal(virtio_balloon_empty(r.vb, block_at(2)), 0);
+        assert_int_equal(virtio_balloon_empty(r.vb, guest_block(&r.guest, 2)), 0);
         balloon_rig_settle(&r);
         balloon_rig_check(&r);
         assert_int_equal(r.host.actual, SIZE);

@@ -16,29 +16,6 @@ static uint32_t rate_free(void)
     return vmware_rig_status(&r).rate_free;
 }
 
-/* Sizes after one cycle each, the target as it is. */
-static void expect_sizes(const uint64_t *sizes, unsigned count)
-{
-    for (unsigned i = 0; i < count; i++) {
-        vmware_rig_cycle(&r);
-        assert_int_equal(vmware_rig_size(&r), sizes[i]);
-    }
-}
-
-/* All free memory but `free` frames becomes the guest's; what it can do without is `cache`. */
-static void leave(uint64_t free, bool is_cache)
-{
-    uint64_t count = guest_use(&r.guest, r.guest.free - free);
-
-    r.guest.cache = is_cache ? r.guest.cache + count : 0;
-}
-
-static void relax_guest(void)
-{
-    guest_unuse(&r.guest, r.guest.count);
-    r.guest.cache = 0;
-}
-
 /* ---- golden traces ---- */
 
 static void inflate_by_2(void **state)
@@ -160,7 +137,7 @@ static void plenty_of_memory(void **state)
     (void)state;
     life_classic(&r, 60000);
     vmware_host_target(&r.host, 50000);
-    expect_sizes(sizes, ARRAY_LEN(sizes));
+    life_expect_sizes(&r, sizes, ARRAY_LEN(sizes));
     assert_int_equal(rate_alloc(), 2048);
     assert_int_equal(vmware_rig_status(&r).count.nosleep_alloc.total, 50000);
     assert_int_equal(vmware_rig_status(&r).count.cansleep_alloc.total, 0);
@@ -174,7 +151,7 @@ static void memory_that_must_be_made(void **state)
 
     (void)state;
     life_classic(&r, 60000);
-    leave(100, true);
+    life_leave(&r, 100, true);
     life_cycle_to(&r, 50000);
     struct vmware_balloon_status s = vmware_rig_status(&r);
     assert_int_equal(s.size_frames, 2048);
@@ -183,7 +160,7 @@ static void memory_that_must_be_made(void **state)
     assert_int_equal(s.count.nosleep_alloc.failed, 1);
     assert_int_equal(s.count.cansleep_alloc.total, 1948);
     assert_int_equal(s.count.cansleep_alloc.failed, 0);
-    relax_guest();
+    life_relax(&r);
     for (unsigned i = 0; i < ARRAY_LEN(sizes); i++) {
         vmware_rig_cycle(&r);
         assert_int_equal(vmware_rig_size(&r), sizes[i]);
@@ -198,7 +175,7 @@ static void memory_that_cannot_be_had(void **state)
 
     (void)state;
     life_classic(&r, 4096);
-    leave(100, false);
+    life_leave(&r, 100, false);
     vmware_host_target(&r.host, 4000);
     for (unsigned i = 0; i < ARRAY_LEN(rates); i++) {
         vmware_rig_cycle(&r);
@@ -215,7 +192,7 @@ static void free_memory_ends_late(void **state)
 {
     (void)state;
     life_classic(&r, 60000);
-    leave(5000, true);
+    life_leave(&r, 5000, true);
     life_cycle_to(&r, 50000);
     assert_int_equal(vmware_rig_size(&r), 5000);
     assert_int_equal(vmware_rig_status(&r).slow_cycles, 4);
@@ -229,7 +206,7 @@ static void a_lost_turn_of_the_goal(void **state)
 {
     (void)state;
     life_classic(&r, 4096);
-    leave(100, true);
+    life_leave(&r, 100, true);
     life_cycle_to(&r, 1000);
     assert_int_equal(vmware_rig_size(&r), 999);
     vmware_rig_end(&r);
@@ -239,10 +216,10 @@ static void a_lost_turn_of_the_goal(void **state)
 static void start_at_512(uint64_t frames)
 {
     life_classic(&r, frames);
-    leave(0, false);
+    life_leave(&r, 0, false);
     life_cycle_to(&r, 100);
     vmware_rig_cycle(&r);
-    relax_guest();
+    life_relax(&r);
     vmware_host_target(&r.host, 0);
     vmware_rig_cycles(&r, 4);
     assert_int_equal(rate_alloc(), 512);
@@ -274,13 +251,13 @@ static void slow_cycles_raise_the_rate_slowly(void **state)
     for (unsigned i = 1; i <= 97; i++) {
         uint32_t rate = rate_alloc();
 
-        leave(0, true);
+        life_leave(&r, 0, true);
         life_cycle_to(&r, 8000);
         assert_int_equal(vmware_rig_size(&r), rate); /* the first turn is lost */
         assert_int_equal(rate_alloc(), min_u64(512 + 16 * i, 2048));
         life_cycle_to(&r, 0);
         assert_int_equal(vmware_rig_size(&r), 0);
-        relax_guest();
+        life_relax(&r);
     }
     assert_int_equal(rate_alloc(), 2048);
     vmware_rig_end(&r);

@@ -44,24 +44,10 @@ static void begin(unsigned level)
     vmware_host_mark(&r.host);
 }
 
-static pfn_t block_at(unsigned block)
-{
-    return pfn_of(r.guest.base + block * BLOCK_FRAMES);
-}
-
-static uint64_t held_in(unsigned block)
-{
-    uint64_t count = 0;
-
-    for (unsigned i = 0; i < BLOCK_FRAMES; i++)
-        count += r.guest.owner[block * BLOCK_FRAMES + i] == FRAME_DRIVER;
-    return count;
-}
-
 /* Until the moving is over, one way or the other. */
 static void empty(unsigned block)
 {
-    assert_int_equal(vmware_balloon_empty(r.vb, block_at(block)), 0);
+    assert_int_equal(vmware_balloon_empty(r.vb, guest_block(&r.guest, block)), 0);
     for (unsigned n = 0; vmware_rig_status(&r).is_emptying; n++) {
         assert_true(n < 1000);
         vmware_rig_run(&r, 10 * NS_PER_MS);
@@ -85,8 +71,8 @@ static void frames_move_out_of_a_block(void **state)
     for (unsigned level = 0; level < ARRAY_LEN(levels); level++) {
         begin(level);
         empty(2);
-        assert_int_equal(held_in(2), 0);
-        assert_int_equal(held_in(1), HELD);
+        assert_int_equal(guest_held_in(&r.guest, 2), 0);
+        assert_int_equal(guest_held_in(&r.guest, 1), HELD);
         assert_int_equal(vmware_rig_size(&r), SIZE);
         assert_int_equal(vmware_rig_status(&r).count.moved, HELD);
         assert_int_equal(r.host.locked_frames, SIZE);
@@ -137,8 +123,8 @@ static void the_old_one_is_refused(void **state)
             life_fault(&r, VH_UNLOCK, 3, 1, status);
         empty(2);
         assert_int_equal(vmware_rig_size(&r), SIZE);
-        assert_int_equal(held_in(1) + held_in(2), HELD);
-        assert_true(held_in(2) >= 1);
+        assert_int_equal(guest_held_in(&r.guest, 1) + guest_held_in(&r.guest, 2), HELD);
+        assert_true(guest_held_in(&r.guest, 2) >= 1);
         vmware_rig_end(&r);
     }
 }
@@ -178,7 +164,8 @@ static void RESET_in_the_middle(void **state)
         life_fault(&r, (uint16_t)cmd, level == 2 ? 0 : 7, 1, VH_RESET);
         empty(2);
         if (vmware_rig_status(&r).is_reset_due)
-            assert_int_equal(vmware_balloon_empty(r.vb, block_at(3)), -EBUSY);
+            assert_int_equal(vmware_balloon_empty(r.vb, guest_block(&r.guest, 3)),
+                             -EBUSY);
         vmware_rig_reach(&r, SIZE);
         assert_int_equal(vmware_rig_size(&r), SIZE);
         vmware_rig_end(&r);
@@ -194,7 +181,7 @@ static void RESET_in_an_entry(void **state)
     empty(2);
     assert_true(vmware_rig_status(&r).is_reset_due);
     assert_int_equal(vmware_rig_size(&r), SIZE - (HELD - 1));
-    assert_int_equal(held_in(1), 0);
+    assert_int_equal(guest_held_in(&r.guest, 1), 0);
     assert_int_equal(r.host.calls[VH_BATCH_UNLOCK], 1);
     vmware_rig_reach(&r, SIZE);
     assert_int_equal(vmware_rig_size(&r), SIZE);
@@ -213,7 +200,7 @@ static void LOCK_turns_out_not_to_be_known(void **state)
         r.hal.now_ns += NS_PER_S; /* the cycle is due */
         empty(2);
         assert_int_equal(vmware_rig_status(&r).count.moved, 0);
-        assert_int_equal(held_in(2), HELD);
+        assert_int_equal(guest_held_in(&r.guest, 2), HELD);
         assert_int_equal(vmware_rig_status(&r).is_reset_due, level == 2);
         vmware_rig_end(&r);
     }
@@ -223,11 +210,11 @@ static void one_block_at_a_time(void **state)
 {
     (void)state;
     begin(0);
-    assert_int_equal(vmware_balloon_empty(r.vb, block_at(2)), 0);
-    assert_int_equal(vmware_balloon_empty(r.vb, block_at(3)), -EBUSY);
+    assert_int_equal(vmware_balloon_empty(r.vb, guest_block(&r.guest, 2)), 0);
+    assert_int_equal(vmware_balloon_empty(r.vb, guest_block(&r.guest, 3)), -EBUSY);
     vmware_rig_run(&r, 2 * NS_PER_S);
     assert_false(vmware_rig_status(&r).is_emptying);
-    assert_int_equal(vmware_balloon_empty(r.vb, block_at(3)), 0);
+    assert_int_equal(vmware_balloon_empty(r.vb, guest_block(&r.guest, 3)), 0);
     vmware_rig_run(&r, 2 * NS_PER_S);
     vmware_rig_end(&r);
 }
@@ -247,7 +234,7 @@ static void nothing_to_move_or_nowhere_to_go(void **state)
             if (r.guest.owner[at] == FRAME_FREE)
                 use(at, true);
         empty(2);
-        assert_int_equal(held_in(2), HELD);
+        assert_int_equal(guest_held_in(&r.guest, 2), HELD);
         assert_int_equal(vmware_rig_size(&r), SIZE);
         assert_int_equal(vmware_rig_status(&r).count.moved, 0);
         vmware_rig_end(&r);
@@ -261,7 +248,7 @@ static void groups_stay(void **state)
     life_modern(&r, VH_CAPS_ALL, FRAMES);
     life_cycle_to(&r, 3 * BLOCK_FRAMES);
     vmware_host_mark(&r.host);
-    if (vmware_balloon_empty(r.vb, block_at(1)) == 0)
+    if (vmware_balloon_empty(r.vb, guest_block(&r.guest, 1)) == 0)
         vmware_rig_run(&r, 50 * NS_PER_MS);
     assert_false(vmware_rig_status(&r).is_emptying);
     assert_trace(&r, "");
@@ -277,7 +264,7 @@ static void moving_is_interrupted(void **state)
         for (unsigned steps = 1; steps < 8; steps++)
             for (unsigned how = 0; how < 4; how++) {
                 begin(level);
-                assert_int_equal(vmware_balloon_empty(r.vb, block_at(2)), 0);
+                assert_int_equal(vmware_balloon_empty(r.vb, guest_block(&r.guest, 2)), 0);
                 for (unsigned i = r.steps + steps; r.steps < i;)
                     vmware_rig_run(&r, 20 * NS_PER_US);
                 if (how == 0) {

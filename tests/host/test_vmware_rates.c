@@ -20,29 +20,6 @@ static void begin(uint32_t offers, uint64_t frames)
     life_start(&r);
 }
 
-/* All free memory but `free` frames becomes the guest's; it can do without it, or not. */
-static void leave(uint64_t free, bool is_cache)
-{
-    uint64_t count = guest_use(&r.guest, r.guest.free - free);
-
-    r.guest.cache = is_cache ? r.guest.cache + count : 0;
-}
-
-static void relax_guest(void)
-{
-    guest_unuse(&r.guest, r.guest.count);
-    r.guest.cache = 0;
-}
-
-/* Sizes after one cycle each, the target as it is. */
-static void expect_sizes(const uint64_t *sizes, unsigned count)
-{
-    for (unsigned i = 0; i < count; i++) {
-        vmware_rig_cycle(&r);
-        assert_int_equal(vmware_rig_size(&r), sizes[i]);
-    }
-}
-
 static void a_cycle_each_second_up_to_the_rate(void **state)
 {
     static const uint64_t sizes[] = {16384, 32768, 49152, 50176, 50176};
@@ -51,7 +28,7 @@ static void a_cycle_each_second_up_to_the_rate(void **state)
     for (unsigned i = 0; i < ARRAY_LEN(levels); i++) {
         begin(levels[i], 61440);
         vmware_host_target(&r.host, 50176);
-        expect_sizes(sizes, ARRAY_LEN(sizes));
+        life_expect_sizes(&r, sizes, ARRAY_LEN(sizes));
         assert_int_equal(status().rate_alloc, 2048);
         assert_int_equal(status().count.cansleep_alloc.total, 0);
 
@@ -80,13 +57,13 @@ static void memory_that_must_be_made(void **state)
     (void)state;
     for (unsigned i = 0; i < ARRAY_LEN(levels); i++) {
         begin(levels[i], 61440);
-        leave(100, true);
+        life_leave(&r, 100, true);
         life_cycle_to(&r, 50176);
         assert_int_equal(vmware_rig_size(&r), 2048);
         assert_int_equal(status().slow_cycles, 4);
         assert_int_equal(status().rate_alloc, 2048);
-        relax_guest();
-        expect_sizes(sizes, ARRAY_LEN(sizes));
+        life_relax(&r);
+        life_expect_sizes(&r, sizes, ARRAY_LEN(sizes));
         assert_int_equal(status().slow_cycles, 0);
         vmware_rig_end(&r);
     }
@@ -99,7 +76,7 @@ static void memory_that_cannot_be_had(void **state)
     (void)state;
     for (unsigned i = 0; i < ARRAY_LEN(levels); i++) {
         begin(levels[i], 4096);
-        leave(100, false);
+        life_leave(&r, 100, false);
         vmware_host_target(&r.host, 4000);
         for (unsigned n = 0; n < ARRAY_LEN(rates); n++) {
             vmware_rig_cycle(&r);
@@ -115,7 +92,7 @@ static void free_memory_ends_late(void **state)
 {
     (void)state;
     begin(VH_CAP_BASIC | VH_CAP_BATCH, 61440);
-    leave(5000, true);
+    life_leave(&r, 5000, true);
     life_cycle_to(&r, 50000);
     assert_int_equal(vmware_rig_size(&r), 5000);
     assert_int_equal(status().slow_cycles, 4);
@@ -132,10 +109,10 @@ static void full_cycles_raise_the_rate(void **state)
     (void)state;
     for (unsigned i = 0; i < ARRAY_LEN(levels); i++) {
         begin(levels[i], 40960);
-        leave(0, false);
+        life_leave(&r, 0, false);
         life_cycle_to(&r, 100);
         vmware_rig_cycle(&r);
-        relax_guest();
+        life_relax(&r);
         vmware_host_target(&r.host, 0);
         vmware_rig_cycles(&r, 4);
         assert_int_equal(status().rate_alloc, 512);
@@ -155,10 +132,10 @@ static void an_error_does_not_raise_the_rate(void **state)
 {
     (void)state;
     begin(VH_CAP_BASIC | VH_CAP_BATCH, 40960);
-    leave(0, false);
+    life_leave(&r, 0, false);
     life_cycle_to(&r, 100);
     vmware_rig_cycle(&r);
-    relax_guest();
+    life_relax(&r);
     vmware_host_target(&r.host, 0);
     vmware_rig_cycles(&r, 4);
     life_fault(&r, VH_BATCH_LOCK, 8, 1, VH_BUSY);
@@ -178,7 +155,7 @@ static void deflating_has_a_rate(void **state)
         vmware_host_target(&r.host, 20480);
         vmware_rig_cycles(&r, 2);
         vmware_host_target(&r.host, 0);
-        expect_sizes(sizes, ARRAY_LEN(sizes));
+        life_expect_sizes(&r, sizes, ARRAY_LEN(sizes));
         assert_int_equal(status().rate_free, 16384);
         vmware_rig_end(&r);
     }

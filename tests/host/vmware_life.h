@@ -110,3 +110,28 @@ static inline void life_cycle_to(struct vmware_rig *r, uint64_t target)
     vmware_host_target(&r->host, target);
     vmware_rig_cycle(r);
 }
+
+/* Sizes after one cycle each, the target as it is. */
+static inline void life_expect_sizes(struct vmware_rig *r, const uint64_t *sizes,
+                                     unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        vmware_rig_cycle(r);
+        assert_int_equal(vmware_rig_size(r), sizes[i]);
+    }
+}
+
+/* All free memory but `free` frames becomes the guest's; it can do without it (a cache), or not. */
+static inline void life_leave(struct vmware_rig *r, uint64_t free, bool is_cache)
+{
+    uint64_t count = guest_use(&r->guest, r->guest.free - free);
+
+    r->guest.cache = is_cache ? r->guest.cache + count : 0;
+}
+
+/* All of the guest's own is free again. */
+static inline void life_relax(struct vmware_rig *r)
+{
+    guest_unuse(&r->guest, r->guest.count);
+    r->guest.cache = 0;
+}

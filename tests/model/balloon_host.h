@@ -73,6 +73,9 @@ uint64_t guest_use(struct guest_frames *g, uint64_t count);
 void guest_unuse(struct guest_frames *g, uint64_t count);
 /* Of each `step` frames it gives back the first `run`. */
 void guest_unuse_runs(struct guest_frames *g, uint64_t run, uint64_t step);
+/* The first frame of a block / how many frames of it the driver has. */
+pfn_t guest_block(const struct guest_frames *g, unsigned block);
+uint64_t guest_held_in(const struct guest_frames *g, unsigned block);
 /* Has the device been reset since the last look? Then the host has nothing any more. */
 bool guest_notice_reset(struct guest_frames *g);
 /* Count again and compare with the running figures. */

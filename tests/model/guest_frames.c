@@ -316,6 +316,20 @@ void guest_frames_init(struct guest_frames *g, struct hal_model *hal, uint64_t b
     guest_of_hal = g;
 }
 
+pfn_t guest_block(const struct guest_frames *g, unsigned block)
+{
+    return pfn_of(g->base + block * BLOCK_FRAMES);
+}
+
+uint64_t guest_held_in(const struct guest_frames *g, unsigned block)
+{
+    uint64_t count = 0;
+
+    for (unsigned i = 0; i < BLOCK_FRAMES; i++)
+        count += g->owner[block * BLOCK_FRAMES + i] == FRAME_DRIVER;
+    return count;
+}
+
 uint64_t guest_use(struct guest_frames *g, uint64_t count)
 {
     uint64_t got = 0;
