@@ -9,6 +9,7 @@
 #include "kernel/log.h"
 #include "kernel/madt.h"
 #include "kernel/panic.h"
+#include "kernel/task.h"
 #include "kernel/timer.h"
 #include "kernel/x86/cpu.h"
 #include "kernel/x86/ioapic.h"
@@ -19,8 +20,8 @@
 #include "base/bits.h"
 #include "base/err.h"
 
-#define HANDLERS_MAX  16
-#define UNCLAIMED_MAX 10000 /* in a row: a storm that would starve everything else */
+#define HANDLERS_MAX 16
+#define IN_VAIN_MAX  10000 /* in a row: a storm that would starve everything else */
 
 /* SDM 3A, 11.11: fixed delivery to the CPU whose APIC id is in bits 12-19. */
 #define MESSAGE_ADDR     UINT32_C(0xFEE00000)
@@ -32,7 +33,8 @@ struct line {
     bool is_used, is_masked, is_message;
     struct irq_wiring wiring; /* of a GSI */
     uint32_t gsi;
-    uint32_t unclaimed; /* in a row */
+    uint32_t in_vain; /* in a row: nobody's, or again before any task had its turn */
+    uint64_t pass;    /* of the tasks, at the last that was not */
 };
 
 struct handler {
@@ -64,6 +66,17 @@ void irq_stats(struct irq_stats *out)
     *out = irq.stats;
 }
 
+/* A level that its handler acknowledges falls, at the latest when a task has served the device. An edge comes once
+ * for each cause. */
+static bool is_fresh(struct line *line)
+{
+    bool is_level = !line->is_message && !line->wiring.is_edge;
+    bool is_again = is_level && line->pass == task_passes();
+
+    line->pass = task_passes();
+    return !is_again;
+}
+
 static void device_interrupt(unsigned index)
 {
     struct line *line = &irq.lines[index];
@@ -76,12 +89,12 @@ static void device_interrupt(unsigned index)
         if (handler->fn && handler->line == index)
             claimed |= handler->fn(handler->ctx);
     }
-    if (claimed) {
-        line->unclaimed = 0;
+    irq.stats.unclaimed += !claimed;
+    if (claimed && is_fresh(line)) {
+        line->in_vain = 0;
         return;
     }
-    irq.stats.unclaimed++;
-    if (++line->unclaimed == UNCLAIMED_MAX && !line->is_message) {
+    if (++line->in_vain == IN_VAIN_MAX && !line->is_message) {
         ioapic_mask(line->gsi);
         line->is_masked = true;
         irq.stats.lines_masked++;

@@ -50,8 +50,8 @@ bool irq_has_messages(void);
  * Interrupts off. */
 void irq_resume(void);
 
-/* Counters since boot. A level line that nobody claims many times in a row is masked: its device is
- * noticed as silent and polled. */
+/* Counters since boot. A line that comes many times in a row and nobody claims it, or that is level and comes
+ * again and again before any task has its turn, is masked: its device is noticed as silent and polled. */
 struct irq_stats {
     uint64_t device, timer, unclaimed, spurious;
     uint32_t lines_masked;

@@ -14,6 +14,7 @@
 static struct list queue = {&queue, &queue}; /* changed with interrupts off */
 
 static void (*chores)(void);
+static volatile uint64_t passes; /* read by ISRs */
 
 void task_on_pass(void (*fn)(void))
 {
@@ -75,8 +76,14 @@ static unsigned count_pending(void)
     return count;
 }
 
+uint64_t task_passes(void)
+{
+    return passes;
+}
+
 bool task_pass(void)
 {
+    passes++;
     if (chores)
         chores();
     timer_wake_due();

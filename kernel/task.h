@@ -9,6 +9,7 @@
 #include "base/list.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct task {
     void (*run)(void *ctx);
@@ -30,6 +31,9 @@ void task_on_pass(void (*chores)(void));
 /* Run every task that is pending now, and whose time has come, once. False: there was none. Task level, but
  * not from inside a task: by the loop, and before an app goes on. */
 bool task_pass(void);
+
+/* How many there were. Any context. */
+uint64_t task_passes(void);
 
 /* Whether task_pass() would find a task. Any context. */
 bool task_is_pending(void);

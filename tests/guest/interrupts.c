@@ -106,6 +106,44 @@ static enum suite_result pit_reaches_us_through_the_ioapic(void)
     return SUITE_PASS;
 }
 
+static bool on_stuck(void *ctx)
+{
+    (void)ctx;
+    return true; /* it is ours, and it does not fall */
+}
+
+/* The PIT's output stays high: as a level it comes again as soon as it was claimed. */
+static enum suite_result a_line_that_never_falls_is_masked(void)
+{
+    const struct irq_wiring level_high = {0};
+    struct irq_stats before, now;
+    struct clock_source pit;
+    uint32_t gsi;
+
+    if (irq_is_polled() || !clock_source_open(CLOCK_PIT, &pit))
+        return SUITE_PASS;
+    CHECK(irq_attach_isa(PIT_ISA_IRQ, on_stuck, NULL, &gsi) == 0, "no line");
+    irq_detach(gsi, on_stuck, NULL);
+    irq_stats(&before);
+    CHECK(irq_attach_wired(gsi, level_high, on_stuck, NULL) == 0, "no level");
+
+    uint64_t start = clock_ns();
+    io_out8(PIT_COMMAND, PIT_ONE_SHOT);
+    io_out8(PIT_CHANNEL_0, PIT_10_MS & 0xFF);
+    io_out8(PIT_CHANNEL_0, PIT_10_MS >> 8);
+    do {
+        cpu_pause();
+        irq_stats(&now);
+    } while (now.lines_masked == before.lines_masked && clock_ns() - start < PATIENCE_NS);
+    irq_detach(gsi, on_stuck, NULL);
+    CHECK(now.lines_masked == before.lines_masked + 1, "not masked after %llu interrupts",
+          (ull)(now.device - before.device));
+    CHECK(now.unclaimed == before.unclaimed, "it was claimed each time");
+    log_info("test: a line that never fell was masked after %llu interrupts, %llu us",
+             (ull)(now.device - before.device), (ull)((clock_ns() - start) / NS_PER_US));
+    return SUITE_PASS;
+}
+
 static enum suite_result nmi_is_survived(void)
 {
     uint32_t before = trap_nmi_count();
@@ -198,9 +236,13 @@ static enum suite_result bad_lines_are_refused(void)
 static enum suite_result run(void)
 {
     static enum suite_result (*const parts[])(void) = {
-        deadlines_are_kept,    pit_reaches_us_through_the_ioapic,
-        nmi_is_survived,       foreign_vectors_are_survived,
-        bad_lines_are_refused, messages_reach_their_handler,
+        deadlines_are_kept,
+        pit_reaches_us_through_the_ioapic,
+        a_line_that_never_falls_is_masked,
+        nmi_is_survived,
+        foreign_vectors_are_survived,
+        bad_lines_are_refused,
+        messages_reach_their_handler,
     };
 
     for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
