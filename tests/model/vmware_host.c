@@ -197,6 +197,7 @@ static uint32_t batch(struct vmware_host *h, const struct vh_call *call,
         bool is_hit = fault && (fault->entry == i || fault->entry == VH_EACH);
 
         h->entries[call->cmd]++;
+        h->hits += is_hit;
         has_reset |= entry(h, is_hit ? fault : NULL, call->cmd, &slots[i]) == VH_RESET;
     }
     if (has_reset)
@@ -306,7 +307,7 @@ static const struct vh_fault *due_fault(struct vmware_host *h, unsigned cmd)
             continue;
         }
         f->times -= f->times != VH_EVERY;
-        h->hits++;
+        h->hits += f->entry == VH_WHOLE;
         return f;
     }
     return NULL;

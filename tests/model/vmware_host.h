@@ -125,7 +125,7 @@ struct vmware_host {
 
     uint64_t calls[VH_CMDS], failed[VH_CMDS];
     uint64_t entries[VH_CMDS];      /* frames or groups named in batches */
-    uint64_t hits;                  /* faults that were answered */
+    uint64_t hits;                  /* answers and entries that a fault decided */
     struct vh_call trace[VH_TRACE]; /* call i is trace[i % VH_TRACE] */
     uint64_t trace_count, trace_from;
     uint64_t random;
