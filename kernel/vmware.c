@@ -310,8 +310,20 @@ bool vmware_device_describe(char *text, size_t size)
     return true;
 }
 
+/* What the session came to lack, with a separator; "": nothing. */
+static const char *lack(const struct vmware_balloon_status *now)
+{
+    if (now->no_lock && now->no_unlock)
+        return "the host knows neither LOCK nor UNLOCK: ";
+    if (now->no_lock)
+        return "the host does not know LOCK: ";
+    return now->no_unlock ? "the host does not know UNLOCK: " : "";
+}
+
 void vmware_device_doctor(void)
 {
+    struct vmware_balloon_status now = status();
+    bool is_well = !now.is_reset_due && !now.no_lock && !now.no_unlock;
     char text[DESCRIPTION_MAX];
 
     if (!vmware_device_describe(text, sizeof(text)))
@@ -319,7 +331,7 @@ void vmware_device_doctor(void)
     else if (!device.vb)
         log_answer("doctor: %s", text);
     else
-        log_answer("doctor: %s: %s", status().is_reset_due ? "NOT OK" : "ok", text);
+        log_answer("doctor: %s: %s%s", is_well ? "ok" : "NOT OK", lack(&now), text);
 }
 
 static void detail(struct status_sheet *sheet)

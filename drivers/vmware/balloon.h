@@ -127,6 +127,9 @@ struct vmware_balloon_status {
     enum vmware_level level;
     uint32_t wished_caps, caps; /* asked for and granted */
     bool has_doorbell;          /* the host was told of one and took it */
+    /* The host granted single commands and does not know these: until the next session pages go one way, or
+     * neither. */
+    bool no_lock, no_unlock;
     bool is_reset_due;
     bool is_emptying;       /* small pages of a block go elsewhere */
     bool is_moving;         /* in the middle of a cycle's work */

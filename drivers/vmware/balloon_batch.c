@@ -39,20 +39,34 @@ static void read_entries(struct vmware_balloon *vb)
 static void note_single_invalid(struct vmware_balloon *vb, enum vmware_command cmd)
 {
     vb->cycle.is_over = true;
-    if (cmd == VMWARE_CMD_LOCK)
+    if (cmd == VMWARE_CMD_LOCK) {
         vb->no_lock = true;
-    else
+        vmware_warn(vb, WARN_NO_LOCK,
+                    "vmware-balloon: the host does not know LOCK: nothing goes into the "
+                    "balloon in this session");
+    } else {
         vb->no_unlock = true;
+        vmware_warn(vb, WARN_NO_UNLOCK,
+                    "vmware-balloon: the host does not know UNLOCK: nothing comes out of "
+                    "the balloon in this session");
+    }
 }
 
 /* Batches: another START, without them. */
 static void note_batch_invalid(struct vmware_balloon *vb)
 {
+    bool is_huge = vb->chunk.size == HUGE;
+
     vb->cycle.is_over = true;
     vb->unwanted_caps |= VMWARE_CAP_BATCHED_2M;
-    if (vb->chunk.size == SMALL)
+    if (!is_huge)
         vb->unwanted_caps |= VMWARE_CAP_BATCHED;
     vb->is_reset_due = true;
+    vmware_warn(
+        vb, is_huge ? WARN_NO_BATCH_2M : WARN_NO_BATCH,
+        "vmware-balloon: the host does not know batches of %s pages: a new session "
+        "without them",
+        is_huge ? "2 MiB" : "4 KiB");
 }
 
 uint32_t vmware_send_chunk(struct vmware_balloon *vb, enum vmware_command single,

@@ -12,7 +12,7 @@
  *   balloon_rates.c    rates: of classic, and of modern where it has them
  *   balloon_shrink.c   out of memory
  *   balloon_move.c     small pages exchanged for others
- *   balloon_status.c   figures
+ *   balloon_status.c   figures and warnings
  *
  * What is in the balloon is in one of two sets: 4 KiB pages one by one, and 2 MiB groups. A page leaves as it
  * came: the host would not take it otherwise.
@@ -31,6 +31,9 @@
 #define STALE_MAX  16u
 #define SILENT_MAX 3u
 
+/* Between two warnings of a kind: a host may repeat their cause for ever, in one session or in many. */
+#define WARN_GAP_NS (60 * NS_PER_S)
+
 #define PFN_LIMIT_BASIC   (UINT64_C(1) << 32)
 #define PFN_LIMIT_BATCHED (UINT64_C(1) << 52)
 
@@ -43,6 +46,17 @@ enum vmware_phase {
     PHASE_INFLATE,
     PHASE_DEFLATE,
     PHASE_END,
+};
+
+/* What goes wrong in a session and is said once in it. */
+enum vmware_warning {
+    WARN_NO_LOCK,
+    WARN_NO_UNLOCK,
+    WARN_NO_BATCH,
+    WARN_NO_BATCH_2M,
+    WARN_BATCH_PAGE,
+    WARN_REFUSALS,
+    WARN_ANEW, /* we ask for a new session ourselves */
 };
 
 /* A page of either size that is ours and not in the balloon. */
@@ -129,6 +143,8 @@ struct vmware_balloon {
     struct vmware_chunk chunk;
     struct vmware_refused refused[VMWARE_SIZES];
     struct vmware_counters count;
+    uint32_t warned;  /* BIT32() of enum vmware_warning, in this session */
+    uint64_t warn_ns; /* the next session may warn anew from then on */
     /* Logged once. */
     bool told_limit, told_session, told_start_failure, told_guest, told_doorbell;
     bool told_entry, told_states, told_beyond;
@@ -175,6 +191,15 @@ void vmware_adopt(struct vmware_balloon *vb, uint64_t frames);
 
 /* Give up what the cycle keeps, and end it. */
 void vmware_end_cycle(struct vmware_balloon *vb);
+
+/* ---- balloon_status.c ---- */
+
+/* A session begins. */
+void vmware_warn_anew(struct vmware_balloon *vb);
+
+/* Log it, unless that was done in this session. */
+__attribute__((format(printf, 3, 4))) void
+vmware_warn(struct vmware_balloon *vb, enum vmware_warning what, const char *fmt, ...);
 
 /* ---- balloon_session.c ---- */
 

@@ -95,8 +95,14 @@ static void note_locked(struct vmware_balloon *vb)
         log_to(&vb->hal->log, LOG_WARN,
                "vmware-balloon: the host has locked a frame that is not in the balloon");
     vb->told_states = true;
-    if (++vb->locked_twice > STALE_MAX)
-        vb->is_reset_due = vb->cycle.is_over = true;
+    if (++vb->locked_twice <= STALE_MAX)
+        return;
+    vb->is_reset_due = vb->cycle.is_over = true;
+    vmware_warn(
+        vb, WARN_ANEW,
+        "vmware-balloon: the host has locked %u frames that are not in the balloon: "
+        "beginning anew",
+        vb->locked_twice);
 }
 
 /* One page that was not locked, by its status. R-W-18 counts and keeps, but for RESET and NOTNEEDED. */
@@ -161,6 +167,20 @@ static void note_silence(struct vmware_balloon *vb, uint32_t status)
         return;
     vb->silent_locks = 0;
     vb->is_reset_due = vb->cycle.is_over = true;
+    vmware_warn(vb, WARN_ANEW,
+                "vmware-balloon: no answer to %u LOCKs in a row: beginning anew",
+                SILENT_MAX);
+}
+
+/* Page by page; a batch that is refused as a whole says nothing about them. */
+static void tell_refusals(struct vmware_balloon *vb)
+{
+    unsigned size = vb->chunk.size;
+
+    if (vb->refused[size].count >= VMWARE_REFUSED_MAX)
+        vmware_warn(vb, WARN_REFUSALS,
+                    "vmware-balloon: the host has refused %u pages of %s in a cycle",
+                    vb->refused[size].count, size == HUGE ? "2 MiB" : "4 KiB");
 }
 
 /* The frame has no number in 32 bits, R-W-16: refused, without a word. */
@@ -187,6 +207,8 @@ uint32_t vmware_lock(struct vmware_balloon *vb)
         sort_chunk(vb);
     else
         refuse_chunk(vb, status);
+    if (status == VMWARE_SUCCESS || vb->chunk.count == 1)
+        tell_refusals(vb);
     return status;
 }
 

@@ -38,6 +38,8 @@ void vmware_balloon_get_status(const struct vmware_balloon *vb,
         .wished_caps = vb->wished_caps,
         .caps = vb->caps,
         .has_doorbell = vb->has_doorbell,
+        .no_lock = vb->no_lock,
+        .no_unlock = vb->no_unlock,
         .is_reset_due = vb->is_reset_due,
         .is_emptying = vb->is_emptying,
         .is_moving = vb->phase != PHASE_IDLE || vb->state == VMWARE_BALLOON_DETACHING,
@@ -56,6 +58,31 @@ void vmware_balloon_get_status(const struct vmware_balloon *vb,
                      (vb->batch.ptr ? FRAME_SIZE : 0),
         .count = vb->count,
     };
+}
+
+void vmware_warn_anew(struct vmware_balloon *vb)
+{
+    uint64_t now = vb->hal->now(vb->hal->ctx);
+
+    if (now < vb->warn_ns)
+        return;
+    vb->warned = 0;
+    vb->warn_ns = now + WARN_GAP_NS;
+}
+
+void vmware_warn(struct vmware_balloon *vb, enum vmware_warning what, const char *fmt,
+                 ...)
+{
+    const struct log_sink *log = &vb->hal->log;
+    uint32_t bit = BIT32(what);
+    va_list args;
+
+    if (vb->warned & bit)
+        return;
+    vb->warned |= bit;
+    va_start(args, fmt);
+    log->vwrite(log->ctx, LOG_WARN, fmt, args);
+    va_end(args);
 }
 
 bool vmware_balloon_next_range(const struct vmware_balloon *vb, pfn_t from, pfn_t *first,

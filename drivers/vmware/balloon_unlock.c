@@ -81,8 +81,14 @@ void vmware_drop(struct vmware_balloon *vb, unsigned size, pfn_t first)
 static void note_stale(struct vmware_balloon *vb)
 {
     vb->count.unlock_stale++;
-    if (++vb->cycle.stale > STALE_MAX)
-        vb->is_reset_due = vb->cycle.is_over = true;
+    if (++vb->cycle.stale <= STALE_MAX)
+        return;
+    vb->is_reset_due = vb->cycle.is_over = true;
+    vmware_warn(
+        vb, WARN_ANEW,
+        "vmware-balloon: the host does not hold %u pages of the balloon: beginning "
+        "anew",
+        vb->cycle.stale);
 }
 
 static bool has_left(struct vmware_balloon *vb, uint32_t status)

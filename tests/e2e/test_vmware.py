@@ -151,16 +151,19 @@ def test_refusals_of_page_commands(boot, level, side):
 @pytest.mark.parametrize("level", LOCKS)
 @pytest.mark.parametrize("side", ["lock", "unlock"])
 def test_a_command_that_became_invalid(boot, level, side):
-    """CMD_INVALID of what START granted: not used for ever; after a START it works again."""
+    """CMD_INVALID of what START granted: not used for ever, and the log says why; after a START it works again."""
     command = (LOCKS if side == "lock" else UNLOCKS)[level]
+    log = io.BytesIO()
     run, audit = play(boot, f"caps={vmhost.LEVELS[level]:#x}", *schedule(4000, 1000, 3000),
                       f"fault={command}@1+3:status=1",
-                      *(f"fault=get-target@{poll}:reset" for poll in (30, 60, 90, 120)))
+                      *(f"fault=get-target@{poll}:reset" for poll in (30, 60, 90, 120)), serial_log=log)
     assert run.said("fault", number=0)
     assert len(run.said("start")) > 1
     assert abs(audit.number("locked") - 3000) <= SLACK
     calls = run.said("calls")[-1].number(command.replace("-", "_"))
     assert calls < 10000
+    what = {"basic": side.upper(), "batch": "batches of 4 KiB pages", "block": "batches of 2 MiB pages"}[level]
+    assert log.getvalue().count(f"vmware-balloon: the host does not know {what}: ".encode()) == 1
 
 
 def refusals_of_session(command):

@@ -184,6 +184,24 @@ def test_doctor_says_how_it_was_found_and_what_was_agreed(console):
         finish_at(con.run, 600)
 
 
+@pytest.mark.parametrize("command", ["LOCK", "UNLOCK"])
+def test_doctor_says_which_command_is_not_known(console, command):
+    """CMD_INVALID of what START granted: not well, until another START."""
+    with console("caps=0x2", f"fault={command.lower()}@201:status=1", config=QUICK) as con:
+        if command == "UNLOCK":
+            con.go_to(600)
+            con.run.say("target=0")
+        else:
+            con.run.say("target=600")
+        con.run.wait("fault", TIMEOUT)
+        found = "VMware by cpuid, product esx; balloon modern, level basic, capabilities 0x2 of 0x2e, doorbell off"
+        assert con.doctor() == f"doctor: NOT OK: the host does not know {command}: {found}"
+        con.run.say("reset")
+        con.run.guest.wait_for(lambda e: e.has(event="session", resets="1"), TIMEOUT)
+        assert con.doctor() == f"doctor: ok: {found}"
+        finish_at(con.run, 600 if command == "LOCK" else 0)
+
+
 def test_map_detach_attach(console):
     """The map is what the host holds; the last word is START, and all is free; then it begins anew."""
     with console("caps=0x2e", config=QUICK) as con:
