@@ -42,6 +42,9 @@ static void D_W_01_frame_numbers_above_32_bits(void **state)
         }
         assert_int_equal(r.host.calls[VH_LOCK], 0);
         assert_int_equal(r.hal.log_lines[LOG_WARN], warnings + 1); /* why, once */
+        assert_last_line(&r,
+                         "frame numbers above 32 bits do not fit this host's commands, "
+                         "those frames stay");
         struct vmware_counters c = vmware_rig_status(&r).count;
         assert_int_equal(c.refused[0], i < 2 ? 0 : 160); /* R-W-16: as PPN_INVALID */
         assert_int_equal(c.refused_free[0], c.refused[0]);
@@ -285,6 +288,9 @@ static void D_O_05_a_limit_above_32_bits(void **state)
     vmware_rig_cycles(&r, 3);
     assert_int_equal(r.host.calls[VH_GET_TARGET], 0);
     assert_int_equal(r.hal.log_lines[LOG_ERROR], 1); /* why, once */
+    assert_last_line(&r,
+                     "4294967297 frames of RAM do not fit this host's 32 bits, no target "
+                     "is asked for");
     r.host.offers |= VH_CAP_64;
     vmware_host_reset(&r.host);
     vmware_rig_end(&r);

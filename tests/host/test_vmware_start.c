@@ -134,6 +134,7 @@ static void classic_does_not_attach_when_GUEST_ID_fails(void **state)
         assert_int_equal(life_calls(&r), r.host.calls[VH_START] + 1);
         assert_int_equal(r.host.calls[VH_START], 2);
         assert_int_equal(r.hal.log_lines[LOG_ERROR], 1);
+        assert_last_line(&r, "GUEST_ID fails");
         vmware_rig_end(&r);
     }
 }

@@ -80,15 +80,12 @@ static void frames_that_it_has_locked(void **state)
     life_fault(&r, VH_LOCK, 0, 10, VH_PPN_LOCKED);
     life_cycle_to(&r, 200);
     assert_int_equal(warnings(), 1);
-    assert_string_equal(
-        r.hal.last_line,
-        "vmware-balloon: the host has locked a frame that is not in the balloon");
+    assert_last_line(&r, "the host has locked a frame that is not in the balloon");
     life_fault(&r, VH_LOCK, 0, 7, VH_PPN_LOCKED);
     life_cycle_to(&r, 400);
     assert_int_equal(warnings(), 2);
-    assert_string_equal(r.hal.last_line,
-                        "vmware-balloon: the host has locked 17 frames that are not in "
-                        "the balloon: beginning anew");
+    assert_last_line(&r, "the host has locked 17 frames that are not in the balloon: "
+                         "beginning anew");
     vmware_rig_end(&r);
 }
 

@@ -60,6 +60,10 @@ static inline uint64_t life_log_lines(const struct vmware_rig *r)
            r->hal.log_lines[LOG_INFO];
 }
 
+/* The last line of the log, behind the module's name. */
+#define assert_last_line(r, text) \
+    assert_string_equal((r)->hal.last_line, "vmware-balloon: " text)
+
 /* Attached, first cycle over. */
 static inline void life_start(struct vmware_rig *r)
 {
