@@ -120,7 +120,9 @@ static int map(struct vmci *v)
         return err;
     if (!bar.is_io || bar.size_bytes < REG_END)
         return -ENODEV;
-    pci_enable(&v->pci, PCI_CMD_IO | PCI_CMD_BUS_MASTER);
+    pci_disable(&v->pci,
+                PCI_CMD_BUS_MASTER); /* until it is reset it may know another's page */
+    pci_enable(&v->pci, PCI_CMD_IO);
     return pci_bar_map(&v->pci, &bar, 0, bar.size_bytes, &v->regs);
 }
 
@@ -168,6 +170,7 @@ int vmci_open(struct vmci *v, const struct pci_dev *dev, const struct balloon_ha
     if (err)
         return err;
     reg_write32(&v->regs, REG_CONTROL, CONTROL_RESET); /* whoever had it before */
+    pci_enable(&v->pci, PCI_CMD_BUS_MASTER);
     v->is_open = true;
     err = hal->dma_alloc(hal->ctx, FRAME_SIZE, &v->bitmap);
     if (!err)

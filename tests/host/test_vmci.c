@@ -36,7 +36,7 @@ static struct {
     uint8_t bytes[128];
     unsigned used;
     uint64_t page;
-    bool is_linked, is_reset;
+    bool is_linked, is_reset, was_reset;
 } m;
 
 static uint32_t word(unsigned at)
@@ -104,7 +104,11 @@ static void bar_write(void *ctx, unsigned bar, uint64_t offset, unsigned width,
         m.is_on = value & 2 ? true : value & 5 ? false : m.is_on;
         if (value & 1)
             m.page = m.is_linked = 0;
+        /* Before the first it may write to whatever page it was told before. */
+        assert_true(m.was_reset ||
+                    !(pci_model_get(&m.fn, PCI_COMMAND, 2) & PCI_CMD_BUS_MASTER));
         m.is_reset = value & 1;
+        m.was_reset |= m.is_reset;
     } else if (offset == 0x0C) {
         assert_int_equal(value, 2); /* notifications alone */
     } else if (offset == 0x18) {
@@ -316,6 +320,24 @@ static void windows_that_cannot_be(void **state)
     finish();
 }
 
+/* Firmware left it a bus master: it is none before its reset, nor when there is no way to reset it. */
+static void it_writes_to_memory_only_after_a_reset(void **state)
+{
+    (void)state;
+    for (unsigned has_window = 0; has_window < 2; has_window++) {
+        begin();
+        pci_model_set(&m.fn, PCI_COMMAND, 2, PCI_CMD_IO | PCI_CMD_BUS_MASTER);
+        m.bus.fail_map_at = has_window ? 0 : m.bus.maps + 1;
+        assert_int_equal(open_it(), has_window ? 0 : -ENOMEM);
+        assert_int_equal(m.vmci.is_open, has_window);
+        assert_int_equal(m.was_reset, has_window);
+        assert_int_equal((pci_model_get(&m.fn, PCI_COMMAND, 2) & PCI_CMD_BUS_MASTER) != 0,
+                         has_window);
+        m.is_gone = !has_window;
+        finish();
+    }
+}
+
 /* 16 TiB up the page's number has more than 32 bits. */
 static void a_page_far_up(void **state)
 {
@@ -355,6 +377,7 @@ int main(void)
         cmocka_unit_test(a_device_that_is_gone_does_no_harm),
         cmocka_unit_test(the_line_may_be_somebody_elses),
         cmocka_unit_test(windows_that_cannot_be),
+        cmocka_unit_test(it_writes_to_memory_only_after_a_reset),
         cmocka_unit_test(a_page_far_up),
         cmocka_unit_test(a_closed_bell_is_silent),
         cmocka_unit_test(no_memory),
