@@ -275,7 +275,7 @@ void vmware_device_suspend(void)
 {
     if (device.vb)
         vmware_balloon_suspend(device.vb);
-    vmware_bell_close();
+    vmware_bell_suspend();
 }
 
 void vmware_device_resume(void)

@@ -13,6 +13,7 @@
 /* Owned by the balloon's task; the ISR reads what is set before interrupts start. */
 static struct {
     bool is_found;
+    bool is_asleep; /* closed for a sleep */
     struct pci_dev pci;
     const struct balloon_hal *hal;
     struct task *task;
@@ -172,10 +173,17 @@ void vmware_bell_close(void)
     vmci_close(&bell.vmci);
 }
 
+void vmware_bell_suspend(void)
+{
+    bell.is_asleep = bell.vmci.is_open;
+    vmware_bell_close();
+}
+
 void vmware_bell_resume(void)
 {
-    int err = bell.is_found ? open() : 0;
+    int err = bell.is_asleep ? open() : 0;
 
+    bell.is_asleep = false;
     if (err)
         log_warn("vmware-balloon: the doorbell is gone (%s), polling", err_name(err));
 }

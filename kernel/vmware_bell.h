@@ -16,9 +16,12 @@ const struct vmware_doorbell *vmware_bell_open(const struct balloon_hal *hal,
 /* It has been rung since the last call. */
 bool vmware_bell_take(void);
 
-/* Close: the device is reset and silent, while no balloon uses it and in a sleep, in which it forgets
- * everything; the balloon links it again afterwards. */
+/* Close: the device is reset and silent while no balloon uses it. */
 void vmware_bell_close(void);
+
+/* It forgets everything in a sleep: closed before, and open again after it if it was; the balloon links it
+ * again. */
+void vmware_bell_suspend(void);
 void vmware_bell_resume(void);
 
 /* "msix", "msi", "intx" or "none". */

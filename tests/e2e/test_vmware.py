@@ -401,6 +401,21 @@ def test_sleep_with_an_inflated_balloon(boot, level, device, machine):
         finish_at(run, 0)
 
 
+def test_a_bell_that_never_was_does_not_come_of_a_sleep(boot):
+    """irq=poll: the device is there and has no interrupt. A wake does not look for it again, nor miss it."""
+    log = io.BytesIO()
+    with boot("caps=0x3e", "target=5120", config="vmware.poll=10ms irq=poll", memory=512 * MIB, serial_log=log) as run:
+        run.guest.wait_for(lambda e: e.has(balloon="vmware", actual="5120"), TIMEOUT)
+        before, since = run.now(), run.guest.seen
+        run.guest.send("suspend")
+        run.wait("sleep", after=before)
+        run.say("wake")
+        run.guest.wait_for(lambda e: e.has(event="resumed"), TIMEOUT, since)
+        finish_at(run, 5120)
+    assert b"vmware-balloon: no doorbell (" in log.getvalue()
+    assert b"the doorbell is gone" not in log.getvalue()
+
+
 @pytest.mark.parametrize("device, irq, by", [
     ("msi=1", "auto", "msi"), ("msi=1", "intx", "intx"), ("msi=0", "auto", "intx")])
 def test_the_doorbell(boot, device, irq, by):
