@@ -31,13 +31,20 @@ static void set_control(const struct pci_dev *dev, unsigned cap, uint32_t value)
     pci_cfg_write(dev, cap + CAP_CONTROL, 2, value);
 }
 
+static void switch_off(const struct pci_dev *dev, unsigned cap)
+{
+    set_control(dev, cap, control(dev, cap) & ~CONTROL_ENABLE);
+    pci_disable(dev, PCI_CMD_INTX_DISABLE);
+}
+
 void msi_disable(const struct pci_dev *dev)
 {
     unsigned cap = pci_cap_first(dev, CAP_ID);
 
     if (cap != 0)
-        set_control(dev, cap, control(dev, cap) & ~CONTROL_ENABLE);
-    pci_disable(dev, PCI_CMD_INTX_DISABLE);
+        switch_off(dev, cap);
+    else
+        pci_disable(dev, PCI_CMD_INTX_DISABLE);
 }
 
 /* Where data and mask begin to lie later. */
@@ -90,13 +97,13 @@ int msi_enable(const struct pci_dev *dev, paddr_t address, uint32_t data)
         return -EPROTO;
     if (address % 4 != 0 || data > UINT16_MAX || !fits)
         return -EINVAL;
-    msi_disable(dev); /* a message is changed while it cannot be sent */
+    switch_off(dev, cap); /* a message is changed while it cannot be sent */
     if (!write_message(dev, cap, flags, (struct message){address, data}))
         return -EIO;
     pci_enable(dev, PCI_CMD_INTX_DISABLE);
     set_control(dev, cap, (flags & ~CONTROL_MESSAGES) | CONTROL_ENABLE);
     if ((control(dev, cap) & (CONTROL_MESSAGES | CONTROL_ENABLE)) == CONTROL_ENABLE)
         return 0;
-    msi_disable(dev);
+    switch_off(dev, cap);
     return -EIO;
 }

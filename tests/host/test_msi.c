@@ -154,6 +154,34 @@ static void a_function_that_does_not_take_it(void **state)
     }
 }
 
+static unsigned searches;
+
+/* The second search would be told of another place. */
+static uint32_t move(void *ctx, unsigned offset, unsigned width, uint32_t honest)
+{
+    (void)ctx;
+    (void)width;
+    if (offset != PCI_CAP_POINTER)
+        return honest;
+    return searches++ == 0 ? honest : CAP + 0x40;
+}
+
+/* It has one place, looked up once. */
+static void a_capability_that_moves(void **state)
+{
+    struct function f;
+
+    (void)state;
+    begin(&f, FORM_64 | 1); /* firmware left it on */
+    pci_model_set(f.model, CAP + 0x40, 1, 0x05);
+    searches = 0;
+    f.model->cfg_twist = move;
+    assert_int_equal(msi_enable(&f.dev, ADDRESS, 0x41), 0);
+    assert_int_equal(searches, 1);
+    assert_int_equal(pci_model_get(f.model, CAP + 2, 2) & 1, 1);
+    rig_end(&f.rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -162,6 +190,7 @@ int main(void)
         cmocka_unit_test(a_function_without_it),
         cmocka_unit_test(a_capability_at_the_very_end),
         cmocka_unit_test(a_function_that_does_not_take_it),
+        cmocka_unit_test(a_capability_that_moves),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
