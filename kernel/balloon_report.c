@@ -289,11 +289,12 @@ void balloon_report_stats(const struct virtio_balloon *vb, const struct virtio_p
     print_speed(&now);
     event_emit(
         "balloon=virtio event=stats target=%llu limit=%llu actual=%llu in_flight=%llu "
-        "actual_writes=%llu round_trip_ns=%llu stats_answers=%llu "
+        "actual_writes=%llu round_trip_ns=%llu stats_answers=%llu stats_tags=%u "
         "set_bytes=%llu quarantined=%llu",
         ull(now.wish_pages), ull(now.target_pages), ull(now.size_pages),
         ull(now.in_flight_pages), ull(now.actual_writes), ull(now.round_trip_ns),
-        ull(now.stats_answers), ull(now.set_bytes), ull(now.quarantined_frames));
+        ull(now.stats_answers), now.stats_tags, ull(now.set_bytes),
+        ull(now.quarantined_frames));
     event_emit("balloon=virtio event=stats freed_reports=%llu freed=%llu refaults=%llu "
                "report_delay_ns=%llu",
                ull(now.freed_reports), ull(now.freed_frames), ull(now.refaults),

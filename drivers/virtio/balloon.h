@@ -132,6 +132,7 @@ struct virtio_balloon_status {
     /* The last time that whole blocks were returned early, from the host's signal on. */
     uint64_t returns, return_first_ns, return_all_ns, return_frames;
     uint64_t stats_answers;
+    uint32_t stats_tags;    /* in the newest statistics that were handed over */
     uint64_t hinted_frames; /* lent to the host's migration: in the hint queue or kept */
     uint64_t hint_rounds, hint_bytes;
     uint64_t hint_recalled; /* frames taken back early */

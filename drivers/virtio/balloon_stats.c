@@ -23,6 +23,7 @@ static int post_stats(struct virtio_balloon *vb)
     for (unsigned i = 0; i < count; i++)
         vb->shared->stats[i] = (struct vb_stat){.tag = le16_of(stats[i].tag),
                                                 .val = le64_of(stats[i].value)};
+    vb->count.stats_tags = count;
     return vq_add(vb->vqs[VIRTIO_BALLOON_STATS], &seg, 1, 0, vb);
 }
 
