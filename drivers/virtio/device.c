@@ -205,12 +205,23 @@ int virtio_negotiate(struct virtio_device *dev, const struct virtio_wanted *want
 
 /* ---- queues ---- */
 
-/* R-H-09: 1..32768 and for split rings a power of two. Raw size in, 0 for an absurd one. */
+/* What was negotiated about rings; the sizes are open. */
+static struct vq_config ring_config(const struct virtio_device *dev)
+{
+    return (struct vq_config){
+        .event_idx = virtio_has_feature(dev, VIRTIO_F_EVENT_IDX),
+        .indirect = virtio_has_feature(dev, VIRTIO_F_INDIRECT_DESC),
+        .packed = virtio_has_feature(dev, VIRTIO_F_RING_PACKED),
+        .in_order = virtio_has_feature(dev, VIRTIO_F_IN_ORDER),
+    };
+}
+
+/* R-H-09: 1..32768, and what a ring of the format can have. Raw size in, 0 for an absurd one. */
 static uint16_t check_size(struct virtio_device *dev, uint16_t index, uint32_t raw)
 {
-    bool is_packed = virtio_has_feature(dev, VIRTIO_F_RING_PACKED);
+    struct vq_config cfg = ring_config(dev);
 
-    if (raw == 0 || (raw <= VQ_SIZE_LIMIT && (is_packed || is_pow2(raw))))
+    if (raw == 0 || (raw <= VQ_SIZE_LIMIT && vq_size_at_most(&cfg, (uint16_t)raw) == raw))
         return (uint16_t)raw;
     dev->errors.queue_bad_size++;
     log_to(&dev->hal->log, LOG_WARN, "virtio: %s queue %u claims %u entries", dev->name,
@@ -223,29 +234,17 @@ uint16_t virtio_queue_max(struct virtio_device *dev, uint16_t index)
     return check_size(dev, index, dev->transport->queue_max(dev->transport->ctx, index));
 }
 
-static uint16_t pow2_at_most(uint16_t x)
-{
-    return (uint16_t)(BIT32(31) >> __builtin_clz(x));
-}
-
 static struct vq_config queue_config(const struct virtio_device *dev, uint16_t max,
                                      const struct virtio_queue_opts *opts)
 {
-    bool is_packed = virtio_has_feature(dev, VIRTIO_F_RING_PACKED);
-    uint16_t wanted = opts->max_size ? opts->max_size : DEFAULT_SIZE;
-    uint16_t limit = is_packed ? wanted : pow2_at_most(wanted);
+    struct vq_config cfg = ring_config(dev);
+    uint16_t limit =
+        vq_size_at_most(&cfg, opts->max_size ? opts->max_size : DEFAULT_SIZE);
 
-    if (dev->transport->has_fixed_sizes)
-        limit = max;
-    return (struct vq_config){
-        .size = max < limit ? max : limit,
-        .event_idx = virtio_has_feature(dev, VIRTIO_F_EVENT_IDX),
-        .indirect = virtio_has_feature(dev, VIRTIO_F_INDIRECT_DESC),
-        .packed = is_packed,
-        .in_order = virtio_has_feature(dev, VIRTIO_F_IN_ORDER),
-        .indirect_max = opts->indirect_max,
-        .tables = opts->tables,
-    };
+    cfg.size = dev->transport->has_fixed_sizes || max < limit ? max : limit;
+    cfg.indirect_max = opts->indirect_max;
+    cfg.tables = opts->tables;
+    return cfg;
 }
 
 int virtio_queue_create(struct virtio_device *dev, uint16_t index,

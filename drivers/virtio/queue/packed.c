@@ -313,6 +313,12 @@ static size_t packed_ring_bytes(const struct vq *q)
     return driver_at(q) + 2 * sizeof(le32);
 }
 
+/* Any, virtio 1.3, 2.8. */
+static uint16_t packed_size_at_most(uint16_t n)
+{
+    return n;
+}
+
 static size_t packed_private_bytes(const struct vq_config *cfg)
 {
     return sizeof(struct packed) + cfg->size * sizeof(struct pvring_desc);
@@ -343,6 +349,7 @@ static void packed_areas(const struct vq *q, struct virtio_queue_areas *out)
 const struct vq_ops *packed_format(void)
 {
     static const struct vq_ops ops = {
+        .size_at_most = packed_size_at_most,
         .private_bytes = packed_private_bytes,
         .ring_bytes = packed_ring_bytes,
         .init = packed_init,

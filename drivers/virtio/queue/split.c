@@ -272,6 +272,12 @@ static size_t split_ring_bytes(const struct vq *q)
     return align_up(used_at(q) + 6 + 8u * q->cfg.size, ring_align(q));
 }
 
+/* A power of two, virtio 1.3, 2.7. */
+static uint16_t split_size_at_most(uint16_t n)
+{
+    return (uint16_t)(BIT32(31) >> __builtin_clz(n));
+}
+
 static size_t split_private_bytes(const struct vq_config *cfg)
 {
     return sizeof(struct split) + cfg->size * sizeof(struct vring_desc);
@@ -303,6 +309,7 @@ static void split_areas(const struct vq *q, struct virtio_queue_areas *out)
 const struct vq_ops *split_format(void)
 {
     static const struct vq_ops ops = {
+        .size_at_most = split_size_at_most,
         .private_bytes = split_private_bytes,
         .ring_bytes = split_ring_bytes,
         .init = split_init,

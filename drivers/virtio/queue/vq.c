@@ -166,10 +166,20 @@ uint64_t vq_lies(const struct vq *q)
 
 /* ---- life ---- */
 
+static const struct vq_ops *format_of(const struct vq_config *cfg)
+{
+    return cfg->packed ? packed_format() : split_format();
+}
+
+uint16_t vq_size_at_most(const struct vq_config *cfg, uint16_t n)
+{
+    return format_of(cfg)->size_at_most(n);
+}
+
 int vq_create(const struct vq_config *cfg, const struct balloon_hal *hal,
               const struct virtio_transport *transport, uint16_t index, struct vq **out)
 {
-    const struct vq_ops *ops = cfg->packed ? packed_format() : split_format();
+    const struct vq_ops *ops = format_of(cfg);
     struct vq_config c = *cfg;
     struct vq *q;
     int err;

@@ -50,6 +50,8 @@ struct vq_book {
 
 /* What a ring format does; vq.c has checked state and arguments before. */
 struct vq_ops {
+    /* The largest size up to n > 0 that such a ring can have. */
+    uint16_t (*size_at_most)(uint16_t n);
     size_t (*private_bytes)(const struct vq_config *cfg); /* its own struct and arrays */
     size_t (*ring_bytes)(const struct vq *q);
     void (*init)(struct vq *q); /* all memory is there, zeroed */
@@ -93,6 +95,9 @@ struct vq {
     struct vq_errors errors;
     struct vq_stats stats;
 };
+
+/* The largest size up to n > 0 that a ring of the configuration's format can have. */
+uint16_t vq_size_at_most(const struct vq_config *cfg, uint16_t n);
 
 /* 0 or -ENOMEM. The queue is not live yet. */
 int vq_create(const struct vq_config *cfg, const struct balloon_hal *hal,
