@@ -5,6 +5,7 @@ QEMU's balloon has no MSI-X: here each kind of interrupt is seen to work, on eve
 """
 
 import contextlib
+import io
 import socket
 import time
 
@@ -104,6 +105,23 @@ def channels(guest):
     since = guest.guest.seen
     guest.guest.ask("stats", balloon="virtio", event="stats")
     return guest.events(since, console="virtio", event="channel")
+
+
+def test_a_second_device_is_left_alone(boot):
+    """R-V-02: kernel/drivers.c has that rule for all drivers, and QEMU takes a second one of consoles only."""
+    log = io.BytesIO()
+    with boot(CONSOLE, log, extra=("-device", "virtio-serial-pci,id=second")) as guest:
+        assert len(guest.events(console="virtio", event="attached")) == 1
+        [line] = [line for line in log.getvalue().splitlines() if b"a second device" in line]
+        assert line.endswith(b"is left alone"), line
+        consoles = [device["path"] for device in guest.qmp.execute("x-query-virtio")
+                    if device["name"] == "virtio-serial"]
+        status = {"/second/" in path: guest.qmp.execute("x-query-virtio-status", path=path)["status"]["statuses"]
+                  for path in consoles}
+        assert len(status) == len(consoles) == 2
+        assert status[True] == [], "it is not as after a reset"
+        assert any("DRIVER_OK" in word for word in status[False])
+        guest.mem()
 
 
 def test_last_words(boot):
