@@ -111,4 +111,12 @@ def features_of(choice):
     return must, (BALLOON_BITS | {33} | set(of_ring)) - must
 
 
+def queues_of(choice):
+    """The queues and their numbers as the kernel tells them: those of features follow densely, hints first."""
+    features = FEATURES[choice.features][1]
+    names = ["inflate", "deflate", "stats"]
+    names += [name for bit, name in ((3, "hint"), (5, "report")) if bit in features]
+    return ",".join(f"{name}:{number}" for number, name in enumerate(names))
+
+
 CASES = choose()

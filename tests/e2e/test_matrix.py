@@ -7,7 +7,7 @@ import time
 import pytest
 from host.errors import MIB
 from host.host_memory import PAGE
-from matrix import CASES, TRANSPORTS, case_of, features_of, is_legal, legal_choices, pairs
+from matrix import CASES, TRANSPORTS, case_of, features_of, is_legal, legal_choices, pairs, queues_of
 
 pytestmark = pytest.mark.e2e
 STEPS = 5
@@ -50,6 +50,7 @@ def check_attached(guest, choice):
     must, must_not = features_of(choice)
     assert [bit for bit in must if not accepted >> bit & 1] == [], attached
     assert [bit for bit in must_not if accepted >> bit & 1] == [], attached
+    assert attached.get("queues") == queues_of(choice)
 
 
 def walk(guest, rng):
