@@ -211,7 +211,8 @@ def test_pairs_alternate_drop_the_first_and_stop_the_other():
 
 PLAN = turn.Plan(high=1000 * floor.PAGE, low=200 * floor.PAGE, fill=600 * floor.PAGE)
 COSTS = {floor.INFLATE_TOUCHED: 5.0, floor.INFLATE_UNTOUCHED: 1.0, floor.REPORT_TOUCHED: 0.1,
-         floor.INFLATE_REPORTED: 0.9, floor.DEFLATE_BLOCKS: 2.0}
+         floor.INFLATE_REPORTED: 0.9, floor.DEFLATE_BLOCKS: 2.0, floor.TOUCH_INFLATED: 7.0,
+         floor.TOUCH_REPORTED: 3.0}
 
 
 def test_the_floor_of_a_case_is_that_of_its_pages():
@@ -224,7 +225,14 @@ def test_the_floor_of_a_case_is_that_of_its_pages():
     assert seconds(turn.SHRINK_TOUCHED, "t_rss", False) == 600 * 5.0
     assert seconds(turn.SHRINK_UNTOUCHED, "t_actual", True) == 800 * 1.0
     assert seconds(turn.RETURN, "t_actual", True) == 800 * 2.0
-    assert seconds(turn.RETURN_TOUCH, "t_touched", True) is None
+    assert seconds(turn.RETURN_TOUCH, "t_touched", True) == 800 * 2.0 + 600 * 3.0
+    assert seconds(turn.RETURN_TOUCH, "t_touched", False) == 800 * 2.0 + 600 * 7.0
+    step = PLAN.step // floor.PAGE
+    assert seconds(turn.STEP_DOWN, "t63", True) == pytest.approx(0.63 * step * 1.0)
+    assert seconds(turn.STEP_DOWN, "t95", False) == pytest.approx(0.95 * step * 5.0)
+    assert seconds(turn.STEP_UP, "t95", True) == pytest.approx(0.95 * step * 2.0)
+    assert seconds(turn.REVERSED, "t_actual", True) == pytest.approx(0.25 * 800 * 2.0)
+    assert seconds(turn.SHRINK_TOUCHED, "fallen", True) is None
 
 
 def turns(walls, **more):

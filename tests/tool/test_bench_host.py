@@ -26,8 +26,8 @@ import virtio_by_qtest  # noqa: E402
 from host.errors import Skipped  # noqa: E402
 from qtest import Qtest, QtestError  # noqa: E402
 
-COMMANDS = ("boot-time", "free-to-rss", "host-floor", "host-work", "huge-pages", "idle-cost", "peer",
-            "report", "residue", "return-time")
+COMMANDS = ("boot-time", "console-speed", "free-to-rss", "host-floor", "host-work", "huge-pages", "idle-cost",
+            "peer", "report", "residue", "return-time")
 
 
 def test_the_ram_is_told_from_qemu_s_other_mappings():
@@ -254,6 +254,27 @@ def test_requests_name_each_block_of_the_area_once(monkeypatch):
     assert floor.by_ranges(balloon, area) == pytest.approx(3.0 / 32 / 512)
     blocks = [part for parts, _ in balloon.queues[3].requests for part in parts]
     assert blocks == [(area + n * floor.BLOCK, floor.BLOCK) for n in range(64)]
+
+
+class TouchedMemory:
+    """The first write to a page takes 3 s, each command 1 s, by a clock of its own."""
+
+    def __init__(self):
+        self.now, self.touched = 0.0, set()
+
+    def clock(self):
+        return self.now
+
+    def fill(self, address, size, byte):
+        pages = set(range(address, address + size, floor.PAGE))
+        self.now += 1 + 3 * len(pages - self.touched)
+        self.touched |= pages
+
+
+def test_a_touch_is_what_the_first_write_takes_longer_than_the_second():
+    memory, area = TouchedMemory(), floor.AREAS[0]
+    assert floor.by_touch(memory, area, memory.clock) == 3.0
+    assert memory.touched == set(range(area, area + floor.AREA, floor.PAGE))
 
 
 def test_areas_numbers_and_rings_of_the_floor_do_not_overlap():
