@@ -16,7 +16,8 @@ PHASES = ("idle", "inflating", "deflating", "app")
 WAYS = pytest.mark.parametrize("way", HOTPLUG, ids=[way.case.name for way in HOTPLUG])
 ROOT_PORT = 1  # its slot on pcie.0: the first device there
 PORT_CAP = 0x54
-LARGE = 768 * MIB  # takes longer to move than the guest takes to notice a request
+LARGE, SMALL = 768 * MIB, 128 * MIB  # takes longer to move than the guest takes to notice a request
+TARGETS = {"inflating": SMALL, "deflating": LARGE}  # of the phases in which the balloon is under way
 
 
 class Plugger:
@@ -102,12 +103,20 @@ def nothing_is_lost(guest):
     assert guest.mem("mem check").number("free") >= filled
 
 
+def set_off(hands, target):
+    """Set the target and wait until the guest has seen it. Returns where its events began."""
+    since = hands.guest.guest.seen
+    hands.qmp.balloon(target)
+    hands.wait_event(since, balloon="virtio", target=str((hands.guest.memory - target) // PAGE))
+    return since
+
+
 def is_under_way(guest, since, target):
-    """Whether the balloon was not at its target when the request to unplug was seen."""
+    """Whether the balloon was on its way, but not at its target, when the request to unplug was seen."""
     events = guest.events(since)
     at = next(i for i, event in enumerate(events) if event.has(event="unplug_request"))
     sizes = [event.number("actual") for event in events[:at] if event.number("actual") is not None]
-    return not sizes or sizes[-1] * PAGE < guest.memory - target
+    return sizes and sizes[-1] * PAGE != guest.memory - target
 
 
 def meets_targets(guest, *targets):
@@ -120,17 +129,16 @@ def meets_targets(guest, *targets):
 @WAYS
 @pytest.mark.parametrize("phase", PHASES)
 def test_unplug_and_replug(plugger, way, phase):
-    memory = LARGE if phase in ("inflating", "deflating") else way.case.memory
+    memory = LARGE if phase in TARGETS else way.case.memory
     with plugger(way, memory=memory) as hands:
         guest = hands.guest
         guest.memory = memory
         guest.fill_and_free("90%")
         since = guest.guest.seen
-        if phase == "inflating":
-            hands.qmp.balloon(128 * MIB)
-        elif phase == "deflating":
-            guest.go_to(128 * MIB, timeout=120)
-            hands.qmp.balloon(memory)
+        if phase == "deflating":
+            guest.go_to(SMALL, timeout=120)
+        if phase in TARGETS:
+            since = set_off(hands, TARGETS[phase])
         else:
             guest.go_to(memory // 2)
         if phase == "app":
@@ -138,8 +146,8 @@ def test_unplug_and_replug(plugger, way, phase):
             hands.wait_event(since, event="app_start")
         took = hands.unplug()
         print(f"{way.case.name} {phase}: gone after {took * 1000:.0f} ms")
-        if phase == "inflating":
-            assert is_under_way(guest, since, 128 * MIB), "the unplug came too late to disturb"
+        if phase in TARGETS:
+            assert is_under_way(guest, since, TARGETS[phase]), "the unplug did not disturb a move"
         if phase == "app":
             end = hands.wait_event(since, app="touch", event="app_exit")
             assert (end.get("by"), end.number("code")) == ("exit", 0)
@@ -151,23 +159,27 @@ def test_unplug_and_replug(plugger, way, phase):
 
 
 @WAYS
-@pytest.mark.parametrize("phase", ("idle", "inflating"))
+@pytest.mark.parametrize("phase", ("idle", *TARGETS))
 def test_torn_out(plugger, way, phase):
     """Surprise removal: the driver learns of it, all frames are the guest's again."""
-    memory = LARGE if phase == "inflating" else way.case.memory
+    memory = LARGE if phase in TARGETS else way.case.memory
     with plugger(way, memory=memory) as hands:
         guest = hands.guest
         guest.memory = memory
         guest.fill_and_free("90%")
-        if phase == "inflating":
-            hands.qmp.balloon(128 * MIB)
-            time.sleep(0.1)
+        if phase == "deflating":
+            guest.go_to(SMALL, timeout=120)
+        if phase in TARGETS:
+            since = set_off(hands, TARGETS[phase])
         else:
             guest.go_to(memory // 2)
-        since, start = guest.guest.seen, time.monotonic()
+            since = guest.guest.seen
+        start, size = time.monotonic(), hands.qmp.query_balloon()
         hands.tear()
         removed = hands.wait_event(since, event="removed")
         assert removed.number("surprise") == 1
+        if phase in TARGETS:
+            assert size != TARGETS[phase], "it was torn out of no move"
         hands.wait_deleted(start)
         assert guest.events(since, event="unplug_request") == []
         assert guest.mem().number("ballooned") == 0
