@@ -22,6 +22,7 @@ MIB = guests.MIB
 PAGE = 4096
 BLOCK = 2 * MIB
 FRAMES = BLOCK // PAGE  # frame numbers of a request
+TOUCH = 64 << 10  # written by one command: more, and QEMU takes a new buffer for it, whose pages it must touch as well
 RANGES = 32  # of a report: what fits QEMU's reporting queue
 MEMORY = 512 * MIB
 RINGS_AT = 32 * MIB
@@ -32,7 +33,9 @@ AREAS = (128 * MIB, 256 * MIB)  # one for each way: a page once discarded alone 
 INFLATE_TOUCHED, INFLATE_UNTOUCHED = "inflate touched", "inflate untouched"
 REPORT_TOUCHED, INFLATE_REPORTED = "report touched", "inflate after report"
 DEFLATE_BLOCKS = "deflate"
-FIGURES = (INFLATE_TOUCHED, INFLATE_UNTOUCHED, REPORT_TOUCHED, INFLATE_REPORTED, DEFLATE_BLOCKS)
+TOUCH_INFLATED, TOUCH_REPORTED = "touch after inflate", "touch after report"
+FIGURES = (INFLATE_TOUCHED, INFLATE_UNTOUCHED, REPORT_TOUCHED, INFLATE_REPORTED, DEFLATE_BLOCKS,
+           TOUCH_INFLATED, TOUCH_REPORTED)
 
 
 class StoppedMachine(guests.Guest):
@@ -81,6 +84,8 @@ def one_round(backing, image=guests.IMAGE):
         left = machine.ram_held()[0]
         if held - left < 2 * AREA:
             raise QtestError(f"the host got {(held - left) >> 20} MiB back, not {2 * AREA >> 20}")
+        costs[TOUCH_INFLATED] = by_touch(machine.qtest, first)
+        costs[TOUCH_REPORTED] = by_touch(machine.qtest, second)
     return costs, huge / held
 
 
@@ -108,6 +113,18 @@ def by_ranges(balloon, area):
     blocks = [(at, BLOCK) for at in range(area, area + AREA, BLOCK)]
     requests = [(blocks[at:at + RANGES], WRITE) for at in range(0, len(blocks), RANGES)]
     return cost(balloon.queues[REPORTING], requests) / (RANGES * FRAMES)
+
+
+def by_touch(qtest, area, clock=time.perf_counter):
+    """Seconds per page of the first write to each block of the area, a second one of the same taken off: that is
+    the way there and back and the writing itself."""
+    def write(block):
+        start = clock()
+        for at in range(block, block + BLOCK, TOUCH):
+            qtest.fill(at, TOUCH, 0xA5)
+        return clock() - start
+
+    return statistics.median(write(at) - write(at) for at in range(area, area + AREA, BLOCK)) / FRAMES
 
 
 def cost(queue, requests, clock=time.perf_counter):

@@ -49,15 +49,24 @@ def ratio(over, under):
 
 def floor_seconds(case, figure, plan, costs, reporting):
     """What the host alone takes for this by costs per page, or None where it has no part that was
-    measured. Touched memory goes by the way that the device offers: reported first, or not."""
+    measured. Touched memory goes by the way that the device offers: reported first, or not; the steps are of
+    such. A target that turns has at least the part of the way before it that was covered then."""
     moved, touched = (plan.high - plan.low) // PAGE, min(plan.fill, plan.high - plan.low) // PAGE
     back = costs[floor.REPORT_TOUCHED if reporting else floor.INFLATE_TOUCHED]
     after = costs[floor.INFLATE_REPORTED] if reporting else 0
     untouched = (moved - touched) * costs[floor.INFLATE_UNTOUCHED]
-    return {(turn.SHRINK_TOUCHED, "t_actual"): touched * (back + after) + untouched,
-            (turn.SHRINK_TOUCHED, "t_rss"): touched * back,
-            (turn.SHRINK_UNTOUCHED, "t_actual"): moved * costs[floor.INFLATE_UNTOUCHED],
-            (turn.RETURN, "t_actual"): moved * costs[floor.DEFLATE_BLOCKS]}.get((case, figure))
+    again = costs[floor.TOUCH_REPORTED if reporting else floor.TOUCH_INFLATED]
+    deflate, step = costs[floor.DEFLATE_BLOCKS], plan.step // PAGE
+    floors = {(turn.SHRINK_TOUCHED, "t_actual"): touched * (back + after) + untouched,
+              (turn.SHRINK_TOUCHED, "t_rss"): touched * back,
+              (turn.SHRINK_UNTOUCHED, "t_actual"): moved * costs[floor.INFLATE_UNTOUCHED],
+              (turn.RETURN, "t_actual"): moved * deflate,
+              (turn.RETURN_TOUCH, "t_touched"): moved * deflate + touched * again,
+              (turn.REVERSED, "t_actual"): turn.REVERSE_AT * moved * deflate}
+    for name, part in (("t63", 0.63), ("t95", 0.95)):
+        floors[turn.STEP_DOWN, name] = part * step * (back + after)
+        floors[turn.STEP_UP, name] = part * step * deflate
+    return floors.get((case, figure))
 
 
 def summarise(samples, floors, plan, reporting):
