@@ -55,6 +55,13 @@ def test_it_looks_like_vmware(probe):
     assert said["debugcon"] == said["com2"] == [0xFF], "the monitor's own ports are not the guest's"
 
 
+def test_its_cpuid_can_be_hidden(probe):
+    status, said, _, _ = probe("ids", "cpuid=0")
+    assert status == 1
+    assert said["hypervisor"] == said["leaf-max"] == said["leaf-ebx"] == said["khz"] == [0]
+    assert said["version"] == [6], "the port answers as ever"
+
+
 @pytest.mark.parametrize("name, kind, offset", [
     ("read", "touch-read", 4), ("write", "touch-write", 8), ("fetch", "touch-fetch", 0),
     ("walk", "touch-walk", 0), ("unpaged", "touch-read", 0), ("delivery", "touch-delivery", 6 * 16)])

@@ -10,6 +10,7 @@ import pytest
 import vmhost
 from host.errors import MIB
 from test_vmware import QUICK, SLACK, TIMEOUT, boot, finish, finish_at, settle  # noqa: F401 (boot is a fixture)
+from test_vmware_detect import SERIAL
 
 pytestmark = pytest.mark.e2e
 
@@ -200,6 +201,18 @@ def test_doctor_says_which_command_is_not_known(console, command):
         con.run.guest.wait_for(lambda e: e.has(event="session", resets="1"), TIMEOUT)
         assert con.doctor() == f"doctor: ok: {found}"
         finish_at(con.run, 600 if command == "LOCK" else 0)
+
+
+def test_found_by_its_serial_number(console):
+    """CPUID tells of no hypervisor at all: the serial number and the general backdoor's answer are enough."""
+    with console("caps=0x2e", "cpuid=0", config=QUICK, extra=SERIAL) as con:
+        attached = next(e for e in con.run.guest.events_since(0)[0] if e.has(balloon="vmware", event="attached"))
+        assert (attached.get("detected"), attached.get("version"), attached.get("product")) == ("smbios", "6", "esx")
+        con.go_to(6000, 6144)
+        assert con.doctor() == ("doctor: ok: VMware by smbios, product esx; "
+                                "balloon modern, level batched-2m, capabilities 0x2e of 0x2e, doorbell off")
+        con.go_to(0)
+        finish_at(con.run, 0)
 
 
 def test_map_detach_attach(console):

@@ -4,6 +4,7 @@
 #include "base/bits.h"
 #include "base/units.h"
 #include "tests/vmhost/audit.h"
+#include "tests/vmhost/cpuid.h"
 #include "tests/vmhost/end.h"
 #include "tests/vmhost/exits.h"
 #include "tests/vmhost/faults.h"
@@ -62,6 +63,11 @@ static void set_msi(uint64_t on)
     vmci_config_has_msi(on);
 }
 
+static void set_cpuid(uint64_t on)
+{
+    cpuid_hide_hypervisor(!on);
+}
+
 static void set_wake_after(uint64_t ms)
 {
     control.wake_after_ns = ms * NS_PER_MS;
@@ -82,6 +88,7 @@ static const struct {
     {"met=", schedule_set_met},
     {"repeat=", schedule_set_repeat},
     {"msi=", set_msi},
+    {"cpuid=", set_cpuid},
 };
 
 static void write_audit(void)

@@ -15,19 +15,33 @@
 #define SIGNATURE_REVM 0x4d566572
 #define SIGNATURE_WARE 0x65726177
 
+static bool is_hidden;
+
+void cpuid_hide_hypervisor(bool on)
+{
+    is_hidden = on;
+}
+
+static struct cpuid hypervisor_leaf(uint32_t leaf)
+{
+    if (leaf == LEAF_SIGNATURE && !is_hidden)
+        return (struct cpuid){LEAF_FREQUENCY, SIGNATURE_VMWA, SIGNATURE_REVM,
+                              SIGNATURE_WARE};
+    if (leaf == LEAF_FREQUENCY && !is_hidden) /* ECX and EDX 0: no hypercalls */
+        return (struct cpuid){(uint32_t)log_tsc_khz(), BUS_KHZ, 0, 0};
+    return (struct cpuid){0};
+}
+
 struct cpuid cpuid_for_guest(uint32_t leaf, uint32_t subleaf)
 {
     struct cpuid out = cpuid_read(leaf, subleaf);
 
-    if (leaf == LEAF_SIGNATURE)
-        return (struct cpuid){LEAF_FREQUENCY, SIGNATURE_VMWA, SIGNATURE_REVM,
-                              SIGNATURE_WARE};
-    if (leaf == LEAF_FREQUENCY) /* ECX and EDX 0: no hypercalls */
-        return (struct cpuid){(uint32_t)log_tsc_khz(), BUS_KHZ, 0, 0};
-    if ((leaf > LEAF_SIGNATURE && leaf < LEAF_FREQUENCY) || leaf == LEAF_SVM)
+    if (leaf >= LEAF_SIGNATURE && leaf <= LEAF_FREQUENCY)
+        return hypervisor_leaf(leaf);
+    if (leaf == LEAF_SVM)
         return (struct cpuid){0};
     if (leaf == 1)
-        out.ecx |= HYPERVISOR;
+        out.ecx = is_hidden ? out.ecx & ~HYPERVISOR : out.ecx | HYPERVISOR;
     if (leaf == LEAF_EXTENDED)
         out.ecx &= ~SVM;
     return out;
