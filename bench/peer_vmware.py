@@ -167,9 +167,9 @@ def compare(options, title):
 
 def count_calls(options, title):
     """{move: {name: calls per GiB}}"""
-    counts = {INFLATE: {}, DEFLATE: {}}
-    for name in (OURS, LINUX):
-        with players(options, LEVELS[title], COUNT_MEMORY, [name]) as only:
+    counts, level = {INFLATE: {}, DEFLATE: {}}, LEVELS[title]
+    for name in level.names:
+        with players(options, level, COUNT_MEMORY, [name]) as only:
             only[name].wait_ready()
             counts[INFLATE][name] = only[name].calls(COUNT_MOVE // PAGE)
             counts[DEFLATE][name] = only[name].calls(0)
@@ -219,13 +219,18 @@ def milliseconds(figure):
 
 
 def calls_table(counts):
-    lines = [f"| level | move | calls per GiB: {OURS} | {LINUX} |", "|---|---|---|---|"]
+    names = (OURS, CLASSIC, LINUX)
+    lines = [f"| level | move | calls per GiB: {' | '.join(names)} |", "|---|---|---|---|---|"]
     for title, moves in counts.items():
-        lines += [f"| {title} | {move} | {count(by[OURS])} | {count(by[LINUX])} |" for move, by in moves.items()]
+        lines += [f"| {title} | {move} | {' | '.join(count(by.get(name)) for name in names)} |"
+                  for move, by in moves.items()]
     return "\n".join(lines)
 
 
 def count(calls):
+    """Calls per GiB; None where that guest does not take part."""
+    if calls is None:
+        return "–"
     return f"{calls:,.0f}" if calls >= 10 else f"{calls:.2f}"
 
 
@@ -248,7 +253,7 @@ def run(options):
             samples[title], costs = compare(options, title)
             rows += summarise(title, samples[title], costs)
             floors += costs
-        for title in (one for one in options.level if not LEVELS[one].rings):
+        for title in options.level:
             counts[title] = count_calls(options, title)
     except (guests.ToolError, OSError) as error:
         return output.failed("peer", error)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Unit tests of bench/peer_vmware.py: when a target changes, what the monitor's lines mean, what a row tells."""
 
+import argparse
 import os
 import sys
 
@@ -63,8 +64,55 @@ def test_rows_are_ratios_of_medians_with_linux():
     assert rows[2 * len(peer.FIGURES)]["ratio"] == 1.25
     text = peer.table(rows)
     assert "**2.50**" in text and {line.count("|") for line in text.splitlines()} == {10}
-    counts = {"basic": {peer.INFLATE: {peer.OURS: 262144.0, peer.LINUX: 4 / 3}}}
-    assert "| basic | inflate | 262,144 | 1.33 |" in peer.calls_table(counts)
+
+
+class Counted:
+    """A player whose move takes a call for each letter of its name and for each ten frames of the target."""
+
+    def __init__(self, name, options, level, memory, folder):
+        self.name, self.level, self.told = name, level, options
+        assert memory == peer.COUNT_MEMORY and os.path.isdir(folder)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.told.append((self.name, "gone"))
+
+    def wait_ready(self):
+        self.told.append((self.name, "ready"))
+
+    def calls(self, frames):
+        return len(self.name) + frames / 10
+
+
+@pytest.mark.parametrize("title", peer.LEVELS)
+def test_calls_are_counted_at_every_level_of_every_guest_alone(monkeypatch, title):
+    monkeypatch.setattr(peer, "Player", Counted)
+    names, told = peer.LEVELS[title].names, []
+    counts = peer.count_calls(told, title)
+    assert counts[peer.INFLATE] == {name: len(name) + peer.COUNT_MOVE / 40960 for name in names}
+    assert counts[peer.DEFLATE] == {name: len(name) for name in names}
+    assert told == [(name, what) for name in names for what in ("ready", "gone")]
+
+
+def test_every_level_that_is_compared_is_counted(monkeypatch, capsys):
+    """With a column for each guest; none is left out."""
+    monkeypatch.setattr(peer, "compare", lambda options, title: (
+        dict.fromkeys(peer.LEVELS[title].names, turns(1.0)), [COSTS]))
+    monkeypatch.setattr(peer, "count_calls", lambda options, title: {
+        peer.DEFLATE: dict.fromkeys(peer.LEVELS[title].names, 4 / 3)})
+    options = argparse.Namespace(level=list(peer.LEVELS), init_on_alloc=False, pairs=1, json=None)
+    assert peer.run(options) == 0
+    said = capsys.readouterr().out.splitlines()
+    for title, level in peer.LEVELS.items():
+        classic = "1.33" if peer.CLASSIC in level.names else "–"
+        assert f"| {title} | deflate | 1.33 | {classic} | 1.33 |" in said
+
+
+def test_calls_by_the_thousand_are_whole():
+    counts = {"basic": {peer.INFLATE: {peer.OURS: 262144.0, peer.CLASSIC: 262144.4, peer.LINUX: 4 / 3}}}
+    assert "| basic | inflate | 262,144 | 262,144 | 1.33 |" in peer.calls_table(counts)
 
 
 def test_what_a_call_costs_is_told():
