@@ -64,6 +64,10 @@ class PeerError(ToolError):
     """The Linux side cannot be prepared; the text says what to do."""
 
 
+class NoPackage(PeerError):
+    """apt cannot get it here: another system, no network, no lists. Anything else is a fault."""
+
+
 def command_line(init_on_alloc):
     """The kernel's command line. Debian's kernel zeroes pages on allocation by default; the
     comparison turns that off so that only the balloon is compared."""
@@ -127,10 +131,10 @@ def parse_depends(text):
 
 
 def _kernel_package():
-    text = _run(["apt-cache", "depends", META_PACKAGE], "is this a Debian system?")
+    text = _run(["apt-cache", "depends", META_PACKAGE], "is this a Debian system?", error=NoPackage)
     package = parse_depends(text)
     if package is None:
-        raise PeerError(f"apt knows no kernel behind {META_PACKAGE}: run `apt-get update` "
+        raise NoPackage(f"apt knows no kernel behind {META_PACKAGE}: run `apt-get update` "
                         "(the Linux peer is Debian's kernel; Ubuntu names it differently)")
     return package
 
@@ -144,7 +148,7 @@ def _unpacked(cache, package, members):
     shutil.rmtree(fetched, ignore_errors=True)
     os.makedirs(fetched)
     _run(["apt-get", "-q", "download", package], "no network, or `apt-get update` is due?",
-         folder=fetched)
+         folder=fetched, error=NoPackage)
     deb = _only(glob.glob(f"{fetched}/*.deb"), "a package", package)
     partial = tree + ".partial"
     shutil.rmtree(partial, ignore_errors=True)
@@ -192,13 +196,13 @@ def _only(paths, what, package):
     return paths[0]
 
 
-def _run(command, hint, folder=None):
+def _run(command, hint, folder=None, error=PeerError):
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600,
                               check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise PeerError(f"{command[0]} failed ({error}): {hint}") from error
+    except (OSError, subprocess.TimeoutExpired) as problem:
+        raise error(f"{command[0]} failed ({problem}): {hint}") from problem
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["no output"])[-1]
-        raise PeerError(f"`{' '.join(command)}` failed: {last}; {hint}")
+        raise error(f"`{' '.join(command)}` failed: {last}; {hint}")
     return done.stdout

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # pytest: the host tool against a pretended QEMU (tests/tool), the guest on the real one (tests/e2e).
-# PYTEST is the whole suite; `make check` runs it last.
+# PYTEST is the whole suite; `make check` runs it last. What failed or was skipped is named at its end.
 
-PYTEST_BASE = $(PYTHON) -B -m pytest -p no:cacheprovider -q --build=$(abspath $(O))
+PYTEST_BASE = $(PYTHON) -B -m pytest -p no:cacheprovider -q -rfEs --build=$(abspath $(O))
 PYTEST = $(PYTEST_BASE) tests/tool tests/e2e
 
 check-tool: ## Test the host tool against a pretended QEMU

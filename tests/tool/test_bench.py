@@ -121,6 +121,28 @@ def test_kernel_package_comes_from_the_depends_line():
     assert linux_peer.parse_depends("linux-image-amd64\n") is None
 
 
+FETCHES = """#!/bin/sh
+case $1 in
+depends) echo "  Depends: linux-image-1-amd64" ;;
+*) echo nonsense >x.deb ;;
+esac
+"""
+
+
+@pytest.mark.parametrize("script, error", [
+    (None, linux_peer.NoPackage), ("#!/bin/sh\nexit 100\n", linux_peer.NoPackage), ("#!/bin/sh\n", linux_peer.NoPackage),
+    (FETCHES, linux_peer.PeerError)], ids=["no-apt", "apt-fails", "apt-knows-no-kernel", "apt-works"])
+def test_only_what_apt_cannot_get_is_missing(tmp_path, monkeypatch, script, error):
+    """The control of the monitor is skipped for that alone: what was fetched and is no package is a failure."""
+    for tool in ("apt-cache", "apt-get") if script else ():
+        (tmp_path / tool).write_text(script)
+        (tmp_path / tool).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}" if script else str(tmp_path))
+    with pytest.raises(linux_peer.PeerError) as caught:
+        linux_peer.prepare(str(tmp_path / "cache"), linux_peer.VMWARE)
+    assert caught.type is error, caught.value
+
+
 def test_a_kernel_zeroes_pages_only_when_asked():
     assert "init_on_alloc=0" in linux_peer.command_line(False)
     assert "init_on_alloc=1" in linux_peer.command_line(True)
