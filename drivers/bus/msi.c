@@ -33,18 +33,14 @@ static void set_control(const struct pci_dev *dev, unsigned cap, uint32_t value)
 
 static void switch_off(const struct pci_dev *dev, unsigned cap)
 {
-    set_control(dev, cap, control(dev, cap) & ~CONTROL_ENABLE);
+    if (cap != 0)
+        set_control(dev, cap, control(dev, cap) & ~CONTROL_ENABLE);
     pci_disable(dev, PCI_CMD_INTX_DISABLE);
 }
 
 void msi_disable(const struct pci_dev *dev)
 {
-    unsigned cap = pci_cap_first(dev, CAP_ID);
-
-    if (cap != 0)
-        switch_off(dev, cap);
-    else
-        pci_disable(dev, PCI_CMD_INTX_DISABLE);
+    switch_off(dev, pci_cap_first(dev, CAP_ID));
 }
 
 /* Where data and mask begin to lie later. */
@@ -88,6 +84,8 @@ int msi_enable(const struct pci_dev *dev, paddr_t address, uint32_t data)
 {
     unsigned cap = pci_cap_first(dev, CAP_ID);
 
+    /* A message is changed while it cannot be sent; and whatever fails from here on, it is off. */
+    switch_off(dev, cap);
     if (cap == 0)
         return -ENODEV;
     uint32_t flags = control(dev, cap);
@@ -97,7 +95,6 @@ int msi_enable(const struct pci_dev *dev, paddr_t address, uint32_t data)
         return -EPROTO;
     if (address % 4 != 0 || data > UINT16_MAX || !fits)
         return -EINVAL;
-    switch_off(dev, cap); /* a message is changed while it cannot be sent */
     if (!write_message(dev, cap, flags, (struct message){address, data}))
         return -EIO;
     pci_enable(dev, PCI_CMD_INTX_DISABLE);

@@ -88,6 +88,30 @@ static void an_address_above_4_gib_needs_the_long_form(void **state)
     rig_end(&f.rig);
 }
 
+/* Also when it was on before, by us or by firmware. */
+static void a_message_that_is_refused_leaves_the_line(void **state)
+{
+    static const struct {
+        unsigned at;
+        int err;
+    } ends[] = {{CAP, -EINVAL}, {0xF8, -EPROTO}};
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LEN(ends); i++) {
+        struct function f;
+
+        begin(&f, FORM_SHORT);
+        pci_model_set(f.model, PCI_CAP_POINTER, 1, ends[i].at);
+        pci_model_set(f.model, ends[i].at, 2, 0x05);
+        pci_model_set(f.model, ends[i].at + 2, 2, 1);
+        pci_model_set(f.model, PCI_COMMAND, 2, PCI_CMD_INTX_DISABLE);
+        assert_int_equal(msi_enable(&f.dev, BIT64(32), 0x41), ends[i].err);
+        assert_false(is_line_off(&f));
+        assert_int_equal(pci_model_get(f.model, ends[i].at + 2, 2) & 1, 0);
+        rig_end(&f.rig);
+    }
+}
+
 static void a_function_without_it(void **state)
 {
     struct function f;
@@ -187,6 +211,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_message_is_set_in_either_form),
         cmocka_unit_test(an_address_above_4_gib_needs_the_long_form),
+        cmocka_unit_test(a_message_that_is_refused_leaves_the_line),
         cmocka_unit_test(a_function_without_it),
         cmocka_unit_test(a_capability_at_the_very_end),
         cmocka_unit_test(a_function_that_does_not_take_it),
