@@ -36,6 +36,15 @@ static void any_fault(struct stream *in)
     vmware_host_fault(&r.host, fault);
 }
 
+/* The rates of the modern policy, and how far its cycles are apart. */
+static void any_pace(struct stream *in)
+{
+    uint8_t pace = take8(in);
+
+    r.opts.rates = pace & 1;
+    r.opts.period_ns = (pace >> 1) * 10 * NS_PER_MS; /* 0: the default */
+}
+
 static void host_event(struct stream *in, unsigned what)
 {
     switch (what) {
@@ -147,6 +156,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     r.opts.shrink = more & 0x40;
     r.opts.doorbell = more & 0x80 ? NULL : &r.doorbell;
     r.guest.reserve = bits & 0x40 ? 64 : 0;
+    if (more & 1)
+        any_pace(&in);
     if (bits & 1)
         any_fault(&in); /* as early as it gets */
     if (!vmware_rig_attach(&r)) {
