@@ -303,10 +303,7 @@ bool vmware_device_describe(char *text, size_t size)
         format_s(text, size, "no balloon: %s",
                  device.refusal ? why(device.refusal) : "left out or detached");
     else
-        format_s(text, size,
-                 "balloon %s, level %s, capabilities 0x%x of 0x%x, doorbell %s",
-                 vmware_policy_name(now.policy), vmware_level_name(now.level), now.caps,
-                 now.wished_caps, now.has_doorbell ? "on" : "off");
+        vmware_status_describe(&now, text, size);
     return true;
 }
 

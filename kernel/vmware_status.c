@@ -2,6 +2,15 @@
 #include "kernel/vmware_status.h"
 
 #include "base/bits.h"
+#include "kernel/format.h"
+
+void vmware_status_describe(const struct vmware_balloon_status *now, char *text,
+                            size_t size)
+{
+    format_s(text, size, "balloon %s, level %s, capabilities 0x%x of 0x%x, doorbell %s",
+             vmware_policy_name(now->policy), vmware_level_name(now->level), now->caps,
+             now->wished_caps, now->has_doorbell ? "on" : "off");
+}
 
 static void detail_commands(struct status_sheet *sheet,
                             const struct vmware_counters *count)

@@ -76,6 +76,11 @@ SCREEN = Case("screen", boot="efi", memory=256 * MIB, extra=("-device", "VGA,xre
 SCREEN_SMALL = Case("screen-small", boot="efi", machine="q35,i8042=off", memory=128 * MIB, config="panic=halt",
                     extra=("-device", "VGA,xres=640,yres=480"))
 
+# A CPUID that tells of no hypervisor, and a serial number as VMware's.
+HIDDEN = "qemu64,-hypervisor"
+SERIAL = ("-smbios", "type=1,manufacturer=VMware,, Inc.,product=VMware7,,1,serial=VMware-56 4d 10 20")
+SCREEN_VMWARE = dataclasses.replace(SCREEN, name="screen-vmware", cpu=HIDDEN, extra=SCREEN.extra + SERIAL)
+
 # What the device may offer or leave out: (case, feature bits that must have been accepted, bits
 # that must not). QEMU 7.2 does not offer IN_ORDER (35): that is tested on the model only.
 FEATURES = (

@@ -5,7 +5,7 @@ import re
 import time
 
 import pytest
-from cases import SCREEN, SCREEN_SMALL
+from cases import SCREEN, SCREEN_SMALL, SCREEN_VMWARE
 from host.errors import MIB
 from screen import read_font, take
 
@@ -114,6 +114,17 @@ def test_page_and_keys(start, build, tmp_path):
         page.press("p")
         assert guest.guest.exit_status(20) == 0
         assert "keyboard: poweroff" in guest.guest.last_line
+
+
+def test_what_is_known_of_vmware_has_its_line(start, build, tmp_path):
+    """Below that of the virtio balloon. (The levels of a host with a balloon: tests/host/test_vmware_status.c.)"""
+    with start(SCREEN_VMWARE) as guest:
+        guest.wait_ready()
+        page = Page(guest, tmp_path, read_font(build))
+        lines = page.wait(lambda s: "VMware" in s.lines()[FACTS + 3], "VMware's line").lines()
+        assert lines[FACTS + 1] == "  hypervisor   none that CPUID tells of"
+        assert lines[FACTS + 2].startswith("  balloon      virtio 1, ")
+        assert lines[FACTS + 3] == f"{'':15}VMware by smbios, product esx; no balloon: the host has no balloon"
 
 
 def test_small_screen_without_a_keyboard_and_last_words(start, build, tmp_path):

@@ -8,9 +8,9 @@ import time
 
 import pytest
 import vmhost
+from cases import SERIAL
 from host.errors import MIB
 from test_vmware import QUICK, SLACK, TIMEOUT, boot, finish, finish_at, settle  # noqa: F401 (boot is a fixture)
-from test_vmware_detect import SERIAL
 
 pytestmark = pytest.mark.e2e
 

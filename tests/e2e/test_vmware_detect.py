@@ -5,12 +5,10 @@ the general backdoor answers, but there is no balloon behind it. (A host that ha
 import time
 
 import pytest
-from cases import Case
+from cases import HIDDEN, SERIAL, Case
 
 pytestmark = pytest.mark.e2e
 
-HIDDEN = "qemu64,-hypervisor"
-SERIAL = ("-smbios", "type=1,manufacturer=VMware,, Inc.,product=VMware7,,1,serial=VMware-56 4d 10 20")
 VMWARE = {"balloon": "vmware"}
 
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* kernel/vmware_status.c: a balloon's figures as the page of details shows them, each under its name. */
+/* kernel/vmware_status.c: a balloon's level on the status page, and its figures on that of details, each under its name. */
+#include "base/bits.h"
 #include "base/units.h"
+#include "kernel/glyphs.h"
+#include "kernel/status_page.h"
 #include "kernel/vmware_status.h"
 #include "tests/host/vmware_life.h"
 
@@ -89,6 +92,19 @@ static void each_figure_has_its_name(void **state)
     }
 }
 
+/* Pixels from column `col` on are those of the text, glyph for glyph. */
+static void assert_pixels(const struct page_grid *grid, unsigned row, unsigned col,
+                          const char *text)
+{
+    for (; *text; text++, col++) {
+        uint8_t bits[GLYPH_ROWS];
+
+        assert_true(col < grid->cols);
+        page_cell_bits(grid->cells[row][col], bits);
+        assert_memory_equal(bits, glyph_of(*text), GLYPH_ROWS);
+    }
+}
+
 /* All of it is legible: names and values fit their columns, and a page of 48 rows. */
 static void it_fits_the_page(void **state)
 {
@@ -99,10 +115,48 @@ static void it_fits_the_page(void **state)
     page_grid_init(&grid, 128, 48);
     sheet_draw(&sheet, &grid, 5, 46);
     for (unsigned i = 0; i < ARRAY_LEN(shown); i++) {
-        const char *text = shown[i].text;
+        assert_pixels(&grid, 5 + i, 2, shown[i].name);
+        assert_pixels(&grid, 5 + i, i ? 2 + 20 : 2, shown[i].text);
+    }
+}
 
-        for (unsigned k = 0; text[k]; k++)
-            assert_int_equal(grid.cells[5 + i][(i ? 2 + 20 : 2) + k].c, text[k]);
+/* A session at each level, as a screen of 1024 pixels shows its line. */
+static void each_level_is_legible(void **state)
+{
+    static const struct {
+        uint32_t offers;
+        bool is_classic;
+        const char *line;
+    } cases[] = {
+        {VH_CAP_BASIC, true,
+         "balloon classic, level basic, capabilities 0x2 of 0x2, doorbell off"},
+        {VH_CAP_BASIC, false,
+         "balloon modern, level basic, capabilities 0x2 of 0x3e, doorbell off"},
+        {BATCHED, false,
+         "balloon modern, level batched, capabilities 0x6 of 0x3e, doorbell off"},
+        {BATCHED | VH_CAP_BATCH_2M, false,
+         "balloon modern, level batched-2m, capabilities 0xe of 0x3e, doorbell off"},
+        {VH_CAPS_ALL, false,
+         "balloon modern, level batched-2m, capabilities 0x3e of 0x3e, doorbell on"},
+    };
+    static struct vmware_rig r;
+    static struct status_page page;
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
+        if (cases[i].is_classic)
+            life_classic(&r, 8192);
+        else
+            life_modern(&r, cases[i].offers, 8192);
+        struct vmware_balloon_status now = vmware_rig_status(&r);
+        status_page_init(&page, 1024 / GLYPH_COLS, 768 / GLYPH_ROWS);
+        page.facts.balloons = 1;
+        vmware_status_describe(&now, page.facts.balloon[0], PAGE_TEXT_MAX);
+        status_page_draw(&page);
+        assert_pixels(&page.grid, 6, 2, "balloon");
+        assert_pixels(&page.grid, 6, 15, cases[i].line);
+        assert_pixels(&page.grid, 6, 15 + (unsigned)strlen(cases[i].line), "    ");
+        vmware_rig_end(&r);
     }
 }
 
@@ -141,6 +195,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_figure_has_its_name),
         cmocka_unit_test(it_fits_the_page),
+        cmocka_unit_test(each_level_is_legible),
         cmocka_unit_test(a_balloon_that_lives),
         cmocka_unit_test(a_target_beyond_all_bytes),
     };
