@@ -5,6 +5,7 @@ the images (mkvm) on what is no good."""
 import hashlib
 import pathlib
 import re
+import runpy
 import shutil
 import struct
 import subprocess
@@ -104,6 +105,34 @@ def test_mkvm_gives_the_same_bytes_again(tmp_path, kind):
         hashes.add(hashlib.sha256((folder / "out").read_bytes()).hexdigest())
         assert sorted(path.name for path in folder.iterdir()) == ["in", "out"]
     assert len(hashes) == 1
+
+
+def descriptor(tmp_path, text):
+    path = tmp_path / "disk"
+    path.write_bytes(b"KDMV".ljust(SECTOR, b"x") + text.ljust(20 * SECTOR, b"\0") + b"grains")
+    return path
+
+
+@pytest.mark.parametrize("content_id", ["0", "7f3", "1234567", "89abcdef"])
+def test_mkvm_finds_a_content_id_of_any_length(tmp_path, content_id):
+    """qemu-img draws it and leaves leading zeros out: one in sixteen is shorter than the one it gets."""
+    path = descriptor(tmp_path, f"version=1\nCID={content_id}\nparentCID=ffffffff\n".encode())
+    runpy.run_path(str(ROOT / "tools" / "mkvm"))["fix_content_id"](path)
+    expected = b"version=1\nCID=a3e05747\nparentCID=ffffffff\n".ljust(20 * SECTOR, b"\0")
+    assert path.read_bytes() == b"KDMV".ljust(SECTOR, b"x") + expected + b"grains"
+
+
+@pytest.mark.parametrize("text, reason", [
+    (b"parentCID=ffffffff\n", "0 content IDs"), (b"CID=1\nCID=2\n", "2 content IDs"),
+    (b"CID=123456789\n", "0 content IDs"), (b"CID=1\n".ljust(20 * SECTOR, b"#"), "no room"),
+], ids=["none", "two", "too long", "full"])
+def test_mkvm_leaves_a_descriptor_that_it_cannot_fix(tmp_path, text, reason):
+    path = descriptor(tmp_path, text)
+    before = path.read_bytes()
+    tool = runpy.run_path(str(ROOT / "tools" / "mkvm"))
+    with pytest.raises(tool["VmError"], match=reason):
+        tool["fix_content_id"](path)
+    assert path.read_bytes() == before
 
 
 def test_mkvm_says_what_is_wrong(tmp_path):
