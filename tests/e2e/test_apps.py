@@ -148,7 +148,7 @@ def test_cache_loses_hits_and_nothing_else(boot):
     """While the target falls; and gets them back when it rises again."""
     with boot(APPS) as guest:
         since = guest.guest.seen
-        guest.guest.send("run cache --objects=2500 --seconds=9s --interval=200ms --theta=0.6")
+        guest.guest.send("run cache --objects=2500 --seconds=12s --interval=200ms --theta=0.6")
         time.sleep(3)
         before = guest.events(since, event="cache_interval")
         for target in (200, 160, 120, 80, 64):
@@ -158,6 +158,7 @@ def test_cache_loses_hits_and_nothing_else(boot):
         time.sleep(1)
         during = guest.events(fallen, event="cache_interval")
         guest.go_to(APPS.memory)
+        assert not guest.events(event="app_exit"), "the app was over before the target rose"
         guest.guest.wait_for(lambda e: e.has(event="app_exit"), 30)
         after = guest.events(since, event="cache_interval")[-3:]
         done = guest.events(event="cache_done")[0]
