@@ -120,8 +120,8 @@ static int map(struct vmci *v)
         return err;
     if (!bar.is_io || bar.size_bytes < REG_END)
         return -ENODEV;
-    pci_disable(&v->pci,
-                PCI_CMD_BUS_MASTER); /* until it is reset it may know another's page */
+    /* Until it is reset it may know another's page. */
+    pci_disable(&v->pci, PCI_CMD_BUS_MASTER);
     pci_enable(&v->pci, PCI_CMD_IO);
     return pci_bar_map(&v->pci, &bar, 0, bar.size_bytes, &v->regs);
 }
