@@ -18,8 +18,8 @@ ROWS = ((turn.SHRINK_TOUCHED, "t_actual"), (turn.SHRINK_TOUCHED, "t_rss"),
         (turn.RETURN_TOUCH, "t_touched"),
         (turn.STEP_DOWN, "t63"), (turn.STEP_DOWN, "t95"),
         (turn.STEP_UP, "t63"), (turn.STEP_UP, "t95"),
-        (turn.REVERSED, "t_actual"), (turn.REVERSED, "overshoot"), (turn.REVERSED, "unheeded"))
-BYTES = ("fallen", "overshoot", "unheeded")  # figures that are no seconds
+        (turn.REVERSED, "t_actual"), (turn.REVERSED, "overshoot"))
+BYTES = ("fallen", "overshoot")  # figures that are no seconds
 
 WHOLE = ("t_actual", "t_touched")  # figures that last as long as the CPU time was counted
 

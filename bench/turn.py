@@ -94,13 +94,10 @@ class Turn:
         """The target goes down, and up again once a quarter of the way is covered."""
         plan, guest = self._plan, self._guest
         guest.fill_and_free(plan.fill)
-        seen = guest.events_since(0)[1]
         turning = plan.high - int(REVERSE_AT * (plan.high - plan.low))
         down = measure.timed_move(guest.qmp, plan.low, until=lambda actual: actual <= turning)
         up = measure.timed_move(guest.qmp, plan.high)
-        sizes = [(event.number("target"), event.number("actual"))
-                 for event in guest.events_since(seen)[0] if event.number("actual") is not None]
-        return {"t_actual": up.seconds, "overshoot": overshoot(down, up), "unheeded": unheeded(sizes)}
+        return {"t_actual": up.seconds, "overshoot": overshoot(down, up)}
 
 
 def in_time(guest, plan, turn=Turn):
@@ -115,10 +112,3 @@ def in_time(guest, plan, turn=Turn):
 def overshoot(down, up):
     """Bytes that `actual` still fell by after the target had been raised."""
     return max(0, down.looks[-1][1] - min(actual for _, actual in up.looks))
-
-
-def unheeded(sizes):
-    """Bytes by which the balloon still grew after the guest had told of the last target; of (target, size) in
-    pages, as guests that talk tell them."""
-    since = [size for target, size in sizes if target == sizes[-1][0]]
-    return (max(since) - since[0]) * measure.PAGE if since else None
