@@ -56,7 +56,11 @@ enum vmware_warning {
     WARN_NO_BATCH_2M,
     WARN_BATCH_PAGE,
     WARN_REFUSALS,
-    WARN_ANEW, /* we ask for a new session ourselves */
+    /* We ask for a new session ourselves. */
+    WARN_SILENT,
+    WARN_LOCKED,
+    WARN_STALE,
+    WARN_KINDS,
 };
 
 /* A page of either size that is ours and not in the balloon. */
@@ -143,8 +147,8 @@ struct vmware_balloon {
     struct vmware_chunk chunk;
     struct vmware_refused refused[VMWARE_SIZES];
     struct vmware_counters count;
-    uint32_t warned;  /* BIT32() of enum vmware_warning, in this session */
-    uint64_t warn_ns; /* the next session may warn anew from then on */
+    uint32_t warned; /* BIT32() of enum vmware_warning, in this session */
+    uint64_t warn_at_ns[WARN_KINDS]; /* not before */
     /* Logged once. */
     bool told_limit, told_session, told_start_failure, told_guest, told_doorbell;
     bool told_entry, told_states, told_beyond;
@@ -194,10 +198,7 @@ void vmware_end_cycle(struct vmware_balloon *vb);
 
 /* ---- balloon_status.c ---- */
 
-/* A session begins. */
-void vmware_warn_anew(struct vmware_balloon *vb);
-
-/* Log it, unless that was done in this session. */
+/* Log it, unless that was done in this session, or less than WARN_GAP_NS ago in another. */
 __attribute__((format(printf, 3, 4))) void
 vmware_warn(struct vmware_balloon *vb, enum vmware_warning what, const char *fmt, ...);
 

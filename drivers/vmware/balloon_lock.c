@@ -99,7 +99,7 @@ static void note_locked(struct vmware_balloon *vb)
         return;
     vb->is_reset_due = vb->cycle.is_over = true;
     vmware_warn(
-        vb, WARN_ANEW,
+        vb, WARN_LOCKED,
         "vmware-balloon: the host has locked %u frames that are not in the balloon: "
         "beginning anew",
         vb->locked_twice);
@@ -167,7 +167,7 @@ static void note_silence(struct vmware_balloon *vb, uint32_t status)
         return;
     vb->silent_locks = 0;
     vb->is_reset_due = vb->cycle.is_over = true;
-    vmware_warn(vb, WARN_ANEW,
+    vmware_warn(vb, WARN_SILENT,
                 "vmware-balloon: no answer to %u LOCKs in a row: beginning anew",
                 SILENT_MAX);
 }
@@ -179,7 +179,8 @@ static void tell_refusals(struct vmware_balloon *vb)
 
     if (vb->refused[size].count >= VMWARE_REFUSED_MAX)
         vmware_warn(vb, WARN_REFUSALS,
-                    "vmware-balloon: the host has refused %u pages of %s in a cycle",
+                    "vmware-balloon: the host has refused %u pages of %s: no more in "
+                    "this cycle",
                     vb->refused[size].count, size == HUGE ? "2 MiB" : "4 KiB");
 }
 

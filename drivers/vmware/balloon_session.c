@@ -46,7 +46,7 @@ void vmware_mend_batch(struct vmware_balloon *vb)
     int err = vb->hal->dma_alloc(vb->hal->ctx, FRAME_SIZE, &other);
     vmware_warn(vb, WARN_BATCH_PAGE,
                 "vmware-balloon: the host refuses the batch page: %s",
-                err ? "there is no other" : "replaced");
+                err ? "kept, there is no memory for another" : "replaced");
     if (err)
         return;
     vb->hal->dma_free(vb->hal->ctx, &vb->batch);
@@ -173,7 +173,7 @@ bool vmware_open(struct vmware_balloon *vb)
     if (!send_start(vb))
         return false;
     vb->is_forgotten = true; /* whatever comes of this session */
-    vmware_warn_anew(vb);
+    vb->warned = 0;
     vb->is_bell_lost = false;
     if (vb->caps & VMWARE_CAP_BATCHED && !has_batch_page(vb)) {
         vmware_send(vb, VMWARE_CMD_START, 0, 0, NULL); /* we can do nothing now */

@@ -60,26 +60,18 @@ void vmware_balloon_get_status(const struct vmware_balloon *vb,
     };
 }
 
-void vmware_warn_anew(struct vmware_balloon *vb)
-{
-    uint64_t now = vb->hal->now(vb->hal->ctx);
-
-    if (now < vb->warn_ns)
-        return;
-    vb->warned = 0;
-    vb->warn_ns = now + WARN_GAP_NS;
-}
-
 void vmware_warn(struct vmware_balloon *vb, enum vmware_warning what, const char *fmt,
                  ...)
 {
     const struct log_sink *log = &vb->hal->log;
+    uint64_t now = vb->hal->now(vb->hal->ctx);
     uint32_t bit = BIT32(what);
     va_list args;
 
-    if (vb->warned & bit)
+    if (vb->warned & bit || now < vb->warn_at_ns[what])
         return;
     vb->warned |= bit;
+    vb->warn_at_ns[what] = now + WARN_GAP_NS;
     va_start(args, fmt);
     log->vwrite(log->ctx, LOG_WARN, fmt, args);
     va_end(args);

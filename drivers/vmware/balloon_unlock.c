@@ -85,7 +85,7 @@ static void note_stale(struct vmware_balloon *vb)
         return;
     vb->is_reset_due = vb->cycle.is_over = true;
     vmware_warn(
-        vb, WARN_ANEW,
+        vb, WARN_STALE,
         "vmware-balloon: the host does not hold %u pages of the balloon: beginning "
         "anew",
         vb->cycle.stale);

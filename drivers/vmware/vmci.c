@@ -114,14 +114,14 @@ static int agree(struct vmci *v)
 static int map(struct vmci *v)
 {
     struct pci_bar bar;
-    int err = pci_bar_read(&v->pci, 0, &bar);
 
+    /* Until it is reset it may know another's page. */
+    pci_disable(&v->pci, PCI_CMD_BUS_MASTER);
+    int err = pci_bar_read(&v->pci, 0, &bar);
     if (err)
         return err;
     if (!bar.is_io || bar.size_bytes < REG_END)
         return -ENODEV;
-    /* Until it is reset it may know another's page. */
-    pci_disable(&v->pci, PCI_CMD_BUS_MASTER);
     pci_enable(&v->pci, PCI_CMD_IO);
     return pci_bar_map(&v->pci, &bar, 0, bar.size_bytes, &v->regs);
 }

@@ -308,6 +308,7 @@ static void windows_that_cannot_be(void **state)
 {
     (void)state;
     begin();
+    pci_model_set(&m.fn, PCI_COMMAND, 2, PCI_CMD_IO | PCI_CMD_BUS_MASTER);
     m.fn.bar_size[0] = 0x10; /* too few ports */
     pci_model_set(&m.fn, PCI_BAR0, 4, 0xC001);
     assert_int_equal(open_it(), -ENODEV);
@@ -316,6 +317,7 @@ static void windows_that_cannot_be(void **state)
     assert_int_equal(open_it(), -ENODEV);
     pci_model_set(&m.fn, PCI_BAR0, 4, 1); /* ports, and nobody said which */
     assert_int_equal(open_it(), -ENODEV);
+    assert_int_equal(pci_model_get(&m.fn, PCI_COMMAND, 2) & PCI_CMD_BUS_MASTER, 0);
     m.is_gone = true;
     finish();
 }

@@ -39,9 +39,9 @@ static const struct {
      VH_UNLOCK, 17, VH_PPN_UNLOCKED, false},
     {"no answer to 3 LOCKs in a row: beginning anew", VH_CAP_BASIC, VH_LOCK, 3,
      VH_ALL_ONES, false},
-    {"the host has refused 16 pages of 4 KiB in a cycle", VH_CAP_BASIC, VH_LOCK, 16,
+    {"the host has refused 16 pages of 4 KiB: no more in this cycle", VH_CAP_BASIC, VH_LOCK, 16,
      VH_PPN_PINNED, false},
-    {"the host has refused 512 pages of 4 KiB in a cycle", BATCHED, VH_BATCH_LOCK, 1,
+    {"the host has refused 512 pages of 4 KiB: no more in this cycle", BATCHED, VH_BATCH_LOCK, 1,
      VH_PPN_PINNED, true},
 };
 
@@ -100,7 +100,7 @@ static void no_other_batch_page(void **state)
     assert_int_equal(warnings(), 1);
     assert_string_equal(
         r.hal.last_line,
-        "vmware-balloon: the host refuses the batch page: there is no other");
+        "vmware-balloon: the host refuses the batch page: kept, there is no memory for another");
     vmware_rig_end(&r);
 }
 
@@ -149,6 +149,44 @@ static void many_sessions_do_not_fill_the_log(void **state)
     vmware_rig_end(&r);
 }
 
+/* Told in one session, and 30 s later, in the next, too early to be told again. That session lasts: a minute after the
+ * first time it is. */
+static void what_lasts_is_told_in_the_next_session(void **state)
+{
+    (void)state;
+    life_modern(&r, VH_CAP_BASIC, 4096);
+    life_fault(&r, VH_LOCK, 0, VH_EVERY, VH_PPN_PINNED);
+    life_cycle_to(&r, 200);
+    assert_int_equal(warnings(), 1);
+    vmware_rig_run(&r, 30 * NS_PER_S);
+    vmware_host_reset(&r.host);
+    vmware_rig_run(&r, 20 * NS_PER_S);
+    assert_int_equal(warnings(), 1);
+    vmware_rig_run(&r, 30 * NS_PER_S);
+    assert_int_equal(warnings(), 2);
+    vmware_rig_run(&r, 600 * NS_PER_S);
+    assert_int_equal(warnings(), 2);
+    vmware_rig_end(&r);
+}
+
+/* Another cause is another line, however soon. */
+static void each_kind_has_its_own_time(void **state)
+{
+    (void)state;
+    life_modern(&r, VH_CAP_BASIC, 4096);
+    life_cycle_to(&r, 100);
+    life_fault(&r, VH_UNLOCK, 0, 17, VH_PPN_UNLOCKED);
+    life_cycle_to(&r, 0);
+    assert_last_line(&r, "the host does not hold 17 pages of the balloon: beginning anew");
+    vmware_rig_cycles(&r, 2);
+    life_fault(&r, VH_LOCK, 0, 3, VH_ALL_ONES);
+    life_cycle_to(&r, 100);
+    vmware_rig_cycles(&r, 5);
+    assert_last_line(&r, "no answer to 3 LOCKs in a row: beginning anew");
+    assert_int_equal(warnings(), 2);
+    vmware_rig_end(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -157,6 +195,8 @@ int main(void)
         cmocka_unit_test(no_other_batch_page),
         cmocka_unit_test(the_status_says_what_is_not_known),
         cmocka_unit_test(many_sessions_do_not_fill_the_log),
+        cmocka_unit_test(what_lasts_is_told_in_the_next_session),
+        cmocka_unit_test(each_kind_has_its_own_time),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
