@@ -13,7 +13,7 @@
 /* Owned by the balloon's task; the ISR reads what is set before interrupts start. */
 static struct {
     bool is_found;
-    bool is_asleep; /* closed for a sleep */
+    bool is_asleep; /* closed for a sleep, and not open again since */
     struct pci_dev pci;
     const struct balloon_hal *hal;
     struct task *task;
@@ -165,7 +165,7 @@ bool vmware_bell_take(void)
     return vmci_take_ring(&bell.vmci);
 }
 
-void vmware_bell_close(void)
+static void close(void)
 {
     if (!bell.vmci.is_open)
         return;
@@ -173,17 +173,23 @@ void vmware_bell_close(void)
     vmci_close(&bell.vmci);
 }
 
+void vmware_bell_close(void)
+{
+    close();
+    bell.is_asleep = false;
+}
+
 void vmware_bell_suspend(void)
 {
-    bell.is_asleep = bell.vmci.is_open;
-    vmware_bell_close();
+    bell.is_asleep |= bell.vmci.is_open;
+    close();
 }
 
 void vmware_bell_resume(void)
 {
     int err = bell.is_asleep ? open() : 0;
 
-    bell.is_asleep = false;
+    bell.is_asleep = err != 0; /* the next wake tries again */
     if (err)
         log_warn("vmware-balloon: the doorbell is gone (%s), polling", err_name(err));
 }

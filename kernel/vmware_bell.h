@@ -20,7 +20,7 @@ bool vmware_bell_take(void);
 void vmware_bell_close(void);
 
 /* It forgets everything in a sleep: closed before, and open again after it if it was; the balloon links it
- * again. */
+ * again. What fails then is tried again after the next. */
 void vmware_bell_suspend(void);
 void vmware_bell_resume(void);
 

@@ -307,7 +307,7 @@ void vmware_balloon_resume(struct vmware_balloon *vb)
     if (vb->state != VMWARE_BALLOON_ASLEEP)
         return;
     vb->state = vb->is_reset_due ? VMWARE_BALLOON_RESETTING : VMWARE_BALLOON_LIVE;
-    vb->is_bell_lost = vb->has_doorbell;
+    vb->is_bell_lost = vb->caps & VMWARE_CAP_SIGNALLED;
     vb->next_ns = 0;
     vb->hal->wake(vb->hal->ctx);
 }

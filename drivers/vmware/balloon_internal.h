@@ -124,7 +124,7 @@ struct vmware_balloon {
     bool no_lock, no_unlock;
     bool has_caps; /* the session began with capabilities, not as protocol 2 */
     bool has_doorbell;
-    bool is_bell_lost; /* the machine slept: it has to be set again */
+    bool is_bell_lost; /* the machine slept: it is to be set again */
     uint32_t last_start;
     uint32_t locked_twice; /* in this session: pages the host had already */
     uint32_t silent_locks; /* answered with all ones, in a row */

@@ -146,7 +146,7 @@ static bool link_doorbell(struct vmware_balloon *vb)
 void vmware_set_doorbell(struct vmware_balloon *vb)
 {
     const struct vmware_doorbell *bell = vb->opts.doorbell;
-    bool is_known = vb->is_bell_lost; /* to the host, from before */
+    bool is_known = vb->is_bell_lost && vb->has_doorbell; /* to the host, from before */
     bool is_granted = vb->caps & VMWARE_CAP_SIGNALLED;
 
     if (vb->has_doorbell && !is_granted)

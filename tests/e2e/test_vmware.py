@@ -416,6 +416,24 @@ def test_a_bell_that_never_was_does_not_come_of_a_sleep(boot):
     assert b"the doorbell is gone" not in log.getvalue()
 
 
+def test_a_bell_that_is_gone_after_a_sleep_is_back_after_the_next(boot):
+    log = io.BytesIO()
+    with boot("caps=0x3e", config="vmware.poll=4s", memory=512 * MIB, serial_log=log) as run:
+        for answers in (0, 1):
+            before, since = run.now(), run.guest.seen
+            run.guest.send("suspend")
+            run.wait("sleep", after=before)
+            run.say(f"vmci={answers}")
+            run.say("wake")
+            run.guest.wait_for(lambda e: e.has(event="resumed"), TIMEOUT, since)
+            run.audit()  # the first poll awake
+            assert log.getvalue().count(b"the doorbell is gone") == 1
+        awake = run.now()
+        run.say("target=5120")
+        run.wait("ring", after=awake)
+        finish_at(run, 5120)
+
+
 @pytest.mark.parametrize("device, irq, by", [
     ("msi=1", "auto", "msi"), ("msi=1", "intx", "intx"), ("msi=0", "auto", "intx")])
 def test_the_doorbell(boot, device, irq, by):

@@ -12,6 +12,7 @@
 #include "tests/vmhost/log.h"
 #include "tests/vmhost/schedule.h"
 #include "tests/vmhost/text.h"
+#include "tests/vmhost/vmci.h"
 #include "tests/vmhost/vmci_config.h"
 #include "tests/vmhost/x86.h"
 
@@ -63,6 +64,11 @@ static void set_msi(uint64_t on)
     vmci_config_has_msi(on);
 }
 
+static void set_vmci(uint64_t on)
+{
+    vmci_answer(on);
+}
+
 static void set_cpuid(uint64_t on)
 {
     cpuid_hide_hypervisor(!on);
@@ -88,6 +94,7 @@ static const struct {
     {"met=", schedule_set_met},
     {"repeat=", schedule_set_repeat},
     {"msi=", set_msi},
+    {"vmci=", set_vmci},
     {"cpuid=", set_cpuid},
 };
 

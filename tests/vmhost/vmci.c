@@ -69,7 +69,7 @@ struct datagram {
 _Static_assert(offsetof(struct datagram, query) == HEADER_BYTES, "VMCI datagram");
 
 static struct {
-    bool is_present, interrupts_on;
+    bool is_silent, interrupts_on;
     uint32_t cause, mask, caps;
     int64_t result;
     paddr_t page; /* of notifications; 0: none */
@@ -206,8 +206,8 @@ static void registers(struct port_access *access)
     if (at >= VMCI_PORT_COUNT)
         ports_pass(access); /* the guest has moved the device */
     else if (access->is_in)
-        access->value = read_register(at);
-    else
+        access->value = device.is_silent ? UINT32_MAX : read_register(at);
+    else if (!device.is_silent)
         write_register(at, access->value);
 }
 
@@ -215,8 +215,13 @@ void vmci_init(uint64_t rsdp)
 {
     vmci_config_init(rsdp);
     ports_claim(vmci_config_ports(), VMCI_PORT_COUNT, registers);
-    device.is_present = true;
     tick_start();
+}
+
+void vmci_answer(bool answers)
+{
+    reset();
+    device.is_silent = !answers;
 }
 
 void vmci_set_doorbell(uint32_t context, uint32_t resource)

@@ -11,6 +11,9 @@
 /* Put the device on the bus. Without this the calls below do nothing. */
 void vmci_init(uint64_t rsdp);
 
+/* Whether it answers. One that does not has forgotten everything, and its registers read as all ones. */
+void vmci_answer(bool answers);
+
 /* The balloon's doorbell; all ones in both: none. */
 void vmci_set_doorbell(uint32_t context, uint32_t resource);
 
