@@ -322,6 +322,37 @@ def command(name):
     return runpy.run_path(os.path.join(BENCH, name))
 
 
+class PrintingGuest:
+    """Answers `print` once the meter has seen what arrives of it, look by look. The answer is its own, too."""
+
+    def __init__(self, meter, *looks):
+        self.meter, self.looks = meter, looks
+
+    def ask(self, line, _timeout, event):
+        assert event == "print"
+        for data in self.looks:
+            self.meter.write(data)
+        self.printed = int(line.split()[1])
+        return self
+
+    def number(self, key):
+        return {"bytes": self.printed, "ns": 2_000_000_000}[key]
+
+
+def test_bytes_of_a_console_are_counted_and_those_that_do_not_come_too():
+    tool = command("console-speed")
+    line = tool["LINE"].ljust(63, b"x") + b"\n"
+    meter = tool["Meter"]()
+    whole = tool["PIECE"] // 64
+    guest = PrintingGuest(meter, line * 10, line * 5 + line[:30], line[30:], b"noise", line * (whole - 18))
+    piece = tool["one_piece"](guest, meter)
+    assert (piece.bytes, piece.printed, piece.lost) == ((whole - 12) * 64, tool["PIECE"], 2 * 64)
+    assert piece.seconds > 0 and piece.guest_seconds == 2
+    guest.looks = (b"noise",)
+    with pytest.raises(guests.ToolError, match=f"no line arrived of {tool['PIECE']} bytes"):
+        tool["one_piece"](guest, meter)
+
+
 def test_a_block_of_the_page_is_replaced_and_nothing_else():
     report = command("report")
     page = ("# A\n\n<!-- run: bench/a --x 1 -->\nold\n<!-- end -->\n\ntext\n\n"
