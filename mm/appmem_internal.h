@@ -32,10 +32,7 @@ static inline uint64_t appmem_free_blocks(const struct appmem *mem)
 
 static inline uint64_t appmem_free_frames(const struct appmem *mem)
 {
-    struct pmm_stats stats;
-
-    pmm_stats(mem->config.pmm, &stats);
-    return stats.free_frames;
+    return pmm_free_frames(mem->config.pmm);
 }
 
 /* The way down to the first table, and a region's descriptor. */

@@ -173,13 +173,26 @@ void pmm_give_unwritten(struct pmm *pmm, pfn_t pfn, unsigned order, enum run_sta
     pmm->stats.block_frees++;
 }
 
+static uint64_t lent_frames(const struct pmm *pmm)
+{
+    return pmm->lender.frames ? pmm->lender.frames(pmm->lender.ctx) : 0;
+}
+
+uint64_t pmm_free_frames(const struct pmm *pmm)
+{
+    return pmm->stats.free_frames + lent_frames(pmm);
+}
+
+uint64_t pmm_reserve_frames(const struct pmm *pmm)
+{
+    return pmm->stats.reserve_frames;
+}
+
 void pmm_stats(const struct pmm *pmm, struct pmm_stats *out)
 {
     *out = pmm->stats;
     out->maps_free = pmm->maps_free;
-    if (!pmm->lender.frames)
-        return;
-    out->lent_frames = pmm->lender.frames(pmm->lender.ctx);
+    out->lent_frames = lent_frames(pmm);
     out->free_frames += out->lent_frames;
     out->free_blocks_touched += out->lent_frames / BLOCK_FRAMES;
 }

@@ -118,6 +118,10 @@ int pmm_refill(struct pmm *pmm);
 
 void pmm_stats(const struct pmm *pmm, struct pmm_stats *out);
 
+/* Of these, what is asked for each frame: `free_frames` and `reserve_frames`. */
+uint64_t pmm_free_frames(const struct pmm *pmm);
+uint64_t pmm_reserve_frames(const struct pmm *pmm);
+
 /* Whole free touched blocks, now and at the least since the last call; lent ones are not among them. Blocks
  * in pieces with something to take, now and since the last call, where pmm_watch_pieces() was called. */
 void pmm_idle_blocks(struct pmm *pmm, struct idle_blocks *out);

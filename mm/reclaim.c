@@ -98,10 +98,7 @@ int reclaim_blocks(struct appmem *mem, uint64_t count)
 /* What stays free whatever the balloon wants. */
 static uint64_t kept_frames(struct appmem *mem)
 {
-    struct pmm_stats stats;
-
-    pmm_stats(mem->config.pmm, &stats);
-    return max_u64(stats.reserve_frames, appmem_min_frames(mem));
+    return max_u64(pmm_reserve_frames(mem->config.pmm), appmem_min_frames(mem));
 }
 
 uint64_t reclaim_spare_for_balloon(struct appmem *mem)
