@@ -67,7 +67,7 @@ void page_set_add(struct page_set *set, struct page_run run)
 
     for (unsigned kind = PAGE_NONE + 1; kind < PAGE_KINDS; kind++)
         assert(!(chunk->blocks[kind][at.group] & BIT64(at.index)));
-    if (run.frames == BLOCK_FRAMES) {
+    if (run.frames == BLOCK_FRAMES && !set->keeps_pieces) {
         assert(!is_window && !(chunk->parts[at.group] & BIT64(at.index)));
         become_whole(set, at);
     } else {

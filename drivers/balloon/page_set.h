@@ -69,7 +69,8 @@ void page_set_fini(struct page_set *set);
  */
 int page_set_reserve(struct page_set *set, pfn_t first, unsigned order);
 
-/* Add frames of one block, none of them in the set yet, all of them reserved; a block as a whole. */
+/* Add frames of one block, none of them in the set yet, all of them reserved; all 512 are a whole block, but where
+ * pieces are kept. */
 void page_set_add(struct page_set *set, struct page_run run);
 
 /*

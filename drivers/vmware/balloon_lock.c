@@ -121,15 +121,30 @@ static void refuse(struct vmware_balloon *vb, unsigned size, struct vmware_page 
     keep_refused(vb, size, page);
 }
 
-static void add(struct vmware_balloon *vb, unsigned size, struct vmware_page page)
+static void add(struct vmware_balloon *vb, unsigned size, struct page_run run)
 {
     const struct balloon_hal *hal = vb->hal;
-    uint32_t frames = (uint32_t)vmware_frames(size);
 
-    page_set_add(&vb->sets[size], (struct page_run){page.first, frames});
+    page_set_add(&vb->sets[size], run);
     vb->cursors[SMALL] = pfn_of(UINT64_MAX);
     if (!vb->opts.shrink)
-        hal->account(hal->ctx, frames);
+        hal->account(hal->ctx, run.frames);
+}
+
+/* The run of locked neighbours in one block that begins with entry `*i`, which becomes its last one. */
+static struct page_run locked_run(const struct vmware_chunk *chunk, uint32_t *i)
+{
+    uint32_t frames = (uint32_t)vmware_frames(chunk->size);
+    struct page_run run = {chunk->pages[*i].first, frames};
+
+    for (; *i + 1 < chunk->count; ++*i, run.frames += frames) {
+        pfn_t next = chunk->pages[*i + 1].first;
+
+        if (chunk->status[*i + 1] != VMWARE_SUCCESS || next.n % BLOCK_FRAMES == 0 ||
+            next.n != run.first.n + run.frames)
+            break;
+    }
+    return run;
 }
 
 /* All of the chunk came to nothing. */
@@ -153,7 +168,7 @@ static void sort_chunk(struct vmware_balloon *vb)
     }
     for (uint32_t i = 0; i < chunk->count; i++) {
         if (chunk->status[i] == VMWARE_SUCCESS)
-            add(vb, chunk->size, chunk->pages[i]);
+            add(vb, chunk->size, locked_run(chunk, &i));
         else
             refuse(vb, chunk->size, chunk->pages[i], chunk->status[i]);
     }

@@ -42,10 +42,10 @@ int64_t vmware_modern_change(const struct vmware_balloon *vb)
 static struct run_want wanted(const struct vmware_balloon *vb)
 {
     struct run_want want = choices[vb->cycle.choice].want;
-    bool spares_caches = vb->opts.rates ? !vb->cycle.can_sleep
-                                        : vb->hal->now(vb->hal->ctx) < vb->caches_ns;
 
-    want.free_only = want.free_only || spares_caches;
+    if (!want.free_only)
+        want.free_only = vb->opts.rates ? !vb->cycle.can_sleep
+                                        : vb->hal->now(vb->hal->ctx) < vb->caches_ns;
     return want;
 }
 

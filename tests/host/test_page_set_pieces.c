@@ -50,20 +50,30 @@ static void assert_found(uint64_t below, uint32_t max, uint64_t first, uint32_t 
     assert_int_equal(run.frames, frames);
 }
 
-static void a_full_block_stays_in_pieces(void **state)
+/* However it comes: `step` frames at a time, or all at once. */
+static void assert_stays_in_pieces(uint32_t step)
 {
     struct page_blocks blocks;
 
-    (void)state;
     start();
     for (uint64_t i = 0; i < BLOCK_FRAMES; i++)
-        put(0x400 + i);
+        assert_int_equal(page_set_reserve(&set, pfn_of(0x400 + i), 0), 0);
+    for (uint64_t i = 0; i < BLOCK_FRAMES; i += step)
+        page_set_add(&set, (struct page_run){pfn_of(0x400 + i), step});
     assert_int_equal(set.frames, BLOCK_FRAMES);
     assert_false(page_set_find_blocks(&set, PAGE_HELD, pfn_of(0), 1, &blocks));
     assert_found(UINT64_MAX, 1024, 0x400, BLOCK_FRAMES);
     assert_found(UINT64_MAX, 3, 0x5FD, 3);
     assert_found(0x443, 4, 0x43F, 4); /* over a word's border */
     stop();
+}
+
+static void a_full_block_stays_in_pieces(void **state)
+{
+    (void)state;
+    assert_stays_in_pieces(1);
+    assert_stays_in_pieces(32);
+    assert_stays_in_pieces(BLOCK_FRAMES);
 }
 
 static void the_nearest_below_is_found(void **state)
