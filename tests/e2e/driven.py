@@ -29,12 +29,14 @@ class Driven:
 
     def mem(self, command="mem"):
         """The answer to `mem`, after checking that every frame is counted once: the states add up
-        to the total, and what is nobody else's stays the little the kernel has always had."""
+        to the total, and what is nobody else's stays the little the kernel has always had. To be called first
+        before there is an app: the kernel has its page tables."""
         event = self.guest.ask(command, event="mem")
         states = ("free", "filled", "ballooned", "hinted", "app", "kernel")
         assert sum(event.number(state) for state in states) == event.number("total"), event
         kernel, tables = event.number("kernel"), event.number("page_tables")
         if self.kernel_bytes is None:
+            assert event.number("app") == 0, "the first look came while an app was there"
             self.kernel_bytes, self.table_bytes = kernel, tables
         of_app = tables - self.table_bytes if event.number("app") else 0
         assert abs(kernel - of_app - self.kernel_bytes) <= KERNEL_SWING, event

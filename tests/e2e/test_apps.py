@@ -200,6 +200,7 @@ def test_a_resize_is_recorded(boot, command, event):
 def test_stop_ends_what_never_ends(boot_test_image, command):
     """Commands are answered while it spins, waits or sleeps; and it ends at once."""
     with boot_test_image(BALLOON) as guest:
+        guest.mem()
         took = []
         for _ in range(3):
             guest.guest.ask(f"run {command}", event="app_start")

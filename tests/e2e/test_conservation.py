@@ -105,6 +105,7 @@ def check_at_rest(guest, rng):
 
 def test_stopped_and_continued_all_the_time(boot, rng, soaking):
     with boot(STORMY) as guest:
+        guest.mem()
         app, count = App(guest), 0
         end = time.monotonic() + (SOAK_STORM_S if soaking else STORM_S)
         while time.monotonic() < end:

@@ -35,6 +35,7 @@ def test_the_guest_survives(boot, rng, soaking, case, short, long):
     done = collections.Counter()
     with boot(case) as guest:
         scribbler, count = Scribbler(guest, rng), long if soaking else short
+        guest.mem()
         start_app(guest)
         while done.total() < count or noticed(guest) < count // NOTICED:
             for _ in range(ROUND):

@@ -134,6 +134,7 @@ def test_unplug_and_replug(plugger, way, phase):
     with plugger(way, memory=memory) as hands:
         guest = hands.guest
         guest.memory = memory
+        guest.mem()
         guest.fill_and_free("90%")
         since = guest.guest.seen
         if phase == "deflating":

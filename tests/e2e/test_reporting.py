@@ -75,6 +75,7 @@ def test_an_app_that_frees_is_followed_while_it_runs(boot):
 @pytest.mark.parametrize("order, run, leaves", [(9, 64, False), (4, 64, True), (0, 1, True)])
 def test_a_fragmented_guest_gives_pieces(boot, order, run, leaves):
     with boot(Q35, config=f"report.order={order}") as guest:
+        guest.mem()
         since = guest.guest.seen
         guest.guest.send(f"run frag --percent=80 --run={run} --hold=2s")
         begin = guest.guest.wait_for(lambda e: e.has(event="frag_released"), 60, since, "frag")
