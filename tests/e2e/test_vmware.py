@@ -1,82 +1,36 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Our VMware driver in the running kernel, under the monitor that plays VMware: every level up and down, each
-fault, live targets, sleep, both balloons at once. No touch of a locked frame, no wrong command, and at the end
+fault, live targets, both balloons at once. No touch of a locked frame, no wrong command, and at the end
 the host's books are the guest's."""
 
-import contextlib
 import io
 import time
 
 import pytest
 import vmhost
 from cases import Case
-from driven import KERNEL_SWING, SEEN_EVENTS, Driven
+from driven import KERNEL_SWING, Driven
 from host.errors import MIB
 from host.host_memory import overlap
+from under_vmware import (  # noqa: F401 (boot is a fixture)
+    QUICK,
+    SLACK,
+    TIMEOUT,
+    boot,
+    finish,
+    finish_at,
+    last_size,
+    play,
+    schedule,
+)
 
 pytestmark = pytest.mark.e2e
 
-READY_TIMEOUT, TIMEOUT = 20, 60
-SLACK = 511  # the modern policy stops less than a block off
-QUICK = "loglevel=warn vmware.poll=10ms"
 LEVELS = ("basic", "batch", "block", "wide")
 LOCKS = {"basic": "lock", "batch": "batch-lock", "block": "block-lock"}
 UNLOCKS = {"basic": "unlock", "batch": "batch-unlock", "block": "block-unlock"}
 SUCCESS_WITH_CAPS = 0x03000000  # garbage from every command but START
 GARBAGE = (9, 100, SUCCESS_WITH_CAPS, 0x03000001, 0x80000000, 0xFFFFFFFF)
-
-
-@pytest.fixture
-def boot(build, tmp_path):
-    """A function that boots the image under the monitor: words for the host, settings for the guest."""
-    @contextlib.contextmanager
-    def begin(*words, config=QUICK, image="aerostat.elf", **fields):
-        with vmhost.Run(build, build / image, tmp_path, words, config, **fields) as run:
-            try:
-                run.guest.wait_for(lambda e: e.has(event="ready"), READY_TIMEOUT)
-                yield run
-            finally:
-                SEEN_EVENTS.extend(run.guest.events_since(0)[0])
-    return begin
-
-
-def last_size(run):
-    """What the guest's last event says that the balloon holds."""
-    sizes = [e for e in run.guest.events_since(0)[0] if e.has(balloon="vmware") and e.get("actual")]
-    return sizes[-1].number("actual") if sizes else 0
-
-
-def settle(run):
-    """No more faults; wait until the guest has said what the host holds: the last bit may still be on its way."""
-    run.say("calm")
-    deadline = time.monotonic() + 5
-    while run.audit().number("locked") != last_size(run):
-        assert time.monotonic() < deadline, (run.said("audit")[-1], last_size(run))
-        time.sleep(0.1)
-
-
-def finish(run):
-    """Switch off; the account is clean and says what the guest's last event says. Returns it."""
-    settle(run)
-    run.guest.send("poweroff")
-    status, audit = run.finish()
-    vmhost.check_clean(audit)
-    assert (status, audit.get("why")) == (0, "power-off")
-    assert audit.number("locked") == last_size(run)
-    assert audit.number("locks") - audit.number("unlocks") - audit.number("forgotten") == \
-        audit.number("locked")
-    return audit
-
-
-def play(boot, *words, config=QUICK, **fields):
-    """Boot, wait until the schedule among the words is over, finish. Returns (run, audit)."""
-    with boot(*words, config=config, **fields) as run:
-        run.wait("schedule", TIMEOUT, event="over")
-        return run, finish(run)
-
-
-def schedule(*targets, met=SLACK):
-    return f"schedule={','.join(map(str, targets))}", f"met={met}"
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -300,15 +254,6 @@ def test_a_reset_out_of_the_blue(boot):
         finish_at(run, 10240)
 
 
-def finish_at(run, size):
-    """As finish(), once the host holds so much."""
-    deadline = time.monotonic() + TIMEOUT
-    while run.audit().number("locked") != size:
-        assert time.monotonic() < deadline, run.said("audit")[-1]
-        time.sleep(0.1)
-    finish(run)
-
-
 def test_both_balloons_at_once(boot, rng):
     """Both targets move before either is met, in the image that looks at its books behind every acknowledgement of
     the virtio host. Each time they rest, both hosts hold what they want, no frame has two owners, and none is lost."""
@@ -373,94 +318,6 @@ def test_ballooned_frames_move_together(boot, level, device):
         assert run.audit().number("locked") == 18000
         run.say("target=0")
         finish_at(run, 0)
-
-
-@pytest.mark.parametrize("level, device", [
-    ("basic", ""), ("doorbell", ""), ("wide", ""), ("wide", "virtio-balloon-pci")])
-@pytest.mark.parametrize("machine", ["q35,smm=off", "pc,smm=off"], ids=["q35", "pc"])
-def test_sleep_with_an_inflated_balloon(boot, level, device, machine):
-    """The balloon stays inflated over S3, nothing touches it, and it moves on afterwards. A virtio balloon beside it
-    is empty meanwhile, and the bell is hung up again."""
-    with boot(f"caps={vmhost.LEVELS[level]:#x}", "target=20480", memory=512 * MIB, machine=machine, balloon=device) as run:
-        run.guest.wait_for(lambda e: e.has(balloon="vmware", actual="20480"), TIMEOUT)
-        if device:
-            run.guest.qmp.balloon(400 * MIB)
-        for _ in range(3):
-            before, since = run.now(), run.guest.seen
-            run.guest.send("suspend")
-            asleep = run.wait("sleep", after=before)
-            assert asleep.number("locked") == 20480
-            assert not device or run.guest.qmp.query_balloon() == 512 * MIB
-            run.say("wake")
-            run.guest.wait_for(lambda e: e.has(event="resumed"), TIMEOUT, since)
-        run.audit()  # the first poll awake: the host knows its bell again
-        awake = run.now()
-        run.say("target=0")
-        if level == "doorbell":
-            run.wait("ring", after=awake)
-        finish_at(run, 0)
-
-
-def test_a_bell_that_never_was_does_not_come_of_a_sleep(boot):
-    """irq=poll: the device is there and has no interrupt. A wake does not look for it again, nor miss it."""
-    log = io.BytesIO()
-    with boot("caps=0x3e", "target=5120", config="vmware.poll=10ms irq=poll", memory=512 * MIB, serial_log=log) as run:
-        run.guest.wait_for(lambda e: e.has(balloon="vmware", actual="5120"), TIMEOUT)
-        before, since = run.now(), run.guest.seen
-        run.guest.send("suspend")
-        run.wait("sleep", after=before)
-        run.say("wake")
-        run.guest.wait_for(lambda e: e.has(event="resumed"), TIMEOUT, since)
-        finish_at(run, 5120)
-    assert b"vmware-balloon: no doorbell (" in log.getvalue()
-    assert b"the doorbell is gone" not in log.getvalue()
-
-
-def test_a_bell_that_is_gone_after_a_sleep_is_back_after_the_next(boot):
-    log = io.BytesIO()
-    with boot("caps=0x3e", config="vmware.poll=4s", memory=512 * MIB, serial_log=log) as run:
-        for answers in (0, 1):
-            before, since = run.now(), run.guest.seen
-            run.guest.send("suspend")
-            run.wait("sleep", after=before)
-            run.say(f"vmci={answers}")
-            run.say("wake")
-            run.guest.wait_for(lambda e: e.has(event="resumed"), TIMEOUT, since)
-            run.audit()  # the first poll awake
-            assert log.getvalue().count(b"the doorbell is gone") == 1
-        awake = run.now()
-        run.say("target=5120")
-        run.wait("ring", after=awake)
-        finish_at(run, 5120)
-
-
-@pytest.mark.parametrize("device, irq, by", [
-    ("msi=1", "auto", "msi"), ("msi=1", "intx", "intx"), ("msi=0", "auto", "intx")])
-def test_the_doorbell(boot, device, irq, by):
-    """Polls are 4 s apart, but the host rings and is asked at once, by message or by line; after a reset the bell is
-    hung up again."""
-    log = io.BytesIO()
-    with boot("caps=0x3e", device, "trace=1", config=f"vmware.poll=4s irq={irq}", serial_log=log) as run:
-        assert f"doorbell at 00:10.0 by {by}".encode() in log.getvalue()
-        for target in (5120, 0, 7680):
-            before = run.now()
-            run.say(f"target={target}")
-            ring = run.wait("ring", after=before)
-            assert run.wait("call", after=ring.t, command=1).t - ring.t < 1_000_000_000
-            run.guest.wait_for(lambda e, t=str(target): e.has(balloon="vmware", target=t, actual=t), TIMEOUT)
-            if target == 0:
-                run.say("reset")
-                lost = run.wait("reset", after=ring.t)
-                started = run.wait("start", after=lost.t)
-                run.wait("guest-id", after=started.t)  # the last word of a new session
-        finish(run)
-
-
-@pytest.mark.parametrize("status", [1, 2, 7, 8, 9, 0xFFFFFFFF])
-def test_a_doorbell_that_is_refused(boot, status):
-    """The polls go on without it."""
-    run, _ = play(boot, "caps=0x3e", *schedule(5000, 0, 3000), f"fault=doorbell@1:status={status:#x}")
-    assert run.said("fault")
 
 
 def test_two_runs_under_icount_are_the_same(boot):

@@ -10,7 +10,7 @@ import pytest
 import vmhost
 from cases import SERIAL
 from host.errors import MIB
-from test_vmware import QUICK, SLACK, TIMEOUT, boot, finish, finish_at, settle  # noqa: F401 (boot is a fixture)
+from under_vmware import QUICK, SLACK, TIMEOUT, boot, finish, finish_at, settle  # noqa: F401 (boot is a fixture)
 
 pytestmark = pytest.mark.e2e
 
