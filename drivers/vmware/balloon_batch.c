@@ -87,8 +87,8 @@ uint32_t vmware_send_chunk(struct vmware_balloon *vb, enum vmware_command single
     }
     if (status == VMWARE_SUCCESS && is_batch)
         read_entries(vb);
-    /* R-L-05; an old host is not known to say the target here. */
-    if (status == VMWARE_SUCCESS && vb->caps & ~VMWARE_CAP_BASIC)
+    /* R-L-05; an old host, without capabilities, is not known to say the target here. */
+    if (status == VMWARE_SUCCESS && vb->has_caps)
         vmware_adopt(vb, target);
     if (status == VMWARE_CMD_INVALID && is_batch)
         note_batch_invalid(vb);

@@ -102,6 +102,22 @@ static void a_target_that_moves_in_a_cycle(void **state)
     vmware_rig_end(&r);
 }
 
+/* A host that answers START with capabilities is no old one, also if they are the basic commands alone. */
+static void a_target_that_moves_in_a_cycle_of_single_commands(void **state)
+{
+    (void)state;
+    life_modern(&r, VH_CAPS_ALL, 8192);
+    life_caps(&r, VH_CAP_BASIC);
+    vmware_host_reset(&r.host);
+    vmware_rig_cycles(&r, 2);
+    assert_int_equal(vmware_rig_status(&r).caps, VH_CAP_BASIC);
+    change(VH_LOCK, 10, 5);
+    life_cycle_to(&r, 3000);
+    assert_int_equal(vmware_rig_status(&r).wish_frames, 5);
+    assert_in_range(vmware_rig_size(&r), 5, 5 + 511);
+    vmware_rig_end(&r);
+}
+
 /* An old host's LOCK says nothing about the target. */
 static void in_a_basic_session_GET_TARGET_alone_counts(void **state)
 {
@@ -387,6 +403,7 @@ int main(void)
         cmocka_unit_test(chunks_are_as_large_as_possible),
         cmocka_unit_test(a_cycle_is_cut_into_steps),
         cmocka_unit_test(a_target_that_moves_in_a_cycle),
+        cmocka_unit_test(a_target_that_moves_in_a_cycle_of_single_commands),
         cmocka_unit_test(in_a_basic_session_GET_TARGET_alone_counts),
         cmocka_unit_test(garbage_is_no_target),
         cmocka_unit_test(slack),

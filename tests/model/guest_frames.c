@@ -398,6 +398,7 @@ void random_seed(void)
     unsigned seed = text ? (unsigned)strtoul(text, NULL, 0) : (unsigned)time(NULL);
 
     printf("TEST_SEED=%u\n", seed);
+    fflush(stdout); /* a rule that does not hold aborts */
     srand(seed);
 }
 
