@@ -73,7 +73,7 @@ void vb_requests_start(struct virtio_balloon *vb)
 
 bool vb_is_full(const struct virtio_balloon *vb, const struct vb_wait *wait)
 {
-    return vq_in_flight(wait->vq) >= vb->opts.inflight;
+    return vq_in_flight(wait->vq) >= vb->opts.inflight || !vq_free_entries(wait->vq);
 }
 
 struct vb_request *vb_request_free(struct virtio_balloon *vb, struct vb_channel *channel)

@@ -216,6 +216,35 @@ static void a_new_target_waits_for_nothing(void **state)
         }
 }
 
+/* A new target fills a small ring between the two halves; the second waits for room, and the balloon ends. */
+static void a_full_deflate_queue_makes_the_old_ones_wait(void **state)
+{
+    (void)state;
+    for (uint16_t entries = 1; entries <= 2; entries++) {
+        balloon_rig_init_on(&r, RIG_PCI_MODERN, BALLOON_FEATURES, FRAMES);
+        r.v.model.queues[1].max = r.v.model.queues[1].size = entries;
+        r.opts.inflight = 4;
+        assert_int_equal(balloon_rig_attach(&r), 0);
+        scatter(HELD);
+        go_half_way(0);
+        balloon_rig_target(&r, 0);
+        balloon_rig_run(&r, NS_PER_MS);
+        assert_int_equal(r.host.kept_count[HOST_DEFLATE], entries);
+        assert_true(balloon_rig_answer_any(&r, HOST_INFLATE));
+        balloon_rig_run(&r, NS_PER_MS);
+        assert_int_equal(r.host.kept_count[HOST_DEFLATE], entries);
+        balloon_rig_check(&r);
+        r.host.is_slow = false;
+        balloon_rig_answer(&r);
+        balloon_rig_settle(&r);
+        balloon_rig_check(&r);
+        assert_false(balloon_rig_status(&r).is_emptying);
+        assert_int_equal(r.host.actual, 0);
+        assert_int_equal(r.guest.driver, 0);
+        balloon_rig_end(&r);
+    }
+}
+
 static void a_reset_ends_it_in_any_phase(void **state)
 {
     (void)state;
@@ -353,6 +382,7 @@ int main(void)
         cmocka_unit_test(what_can_be_moved_is),
         cmocka_unit_test(more_than_a_request_takes_two),
         cmocka_unit_test(a_new_target_waits_for_nothing),
+        cmocka_unit_test(a_full_deflate_queue_makes_the_old_ones_wait),
         cmocka_unit_test(a_reset_ends_it_in_any_phase),
         cmocka_unit_test(so_does_detaching),
         cmocka_unit_test(and_being_pulled_out),
