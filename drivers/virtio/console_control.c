@@ -58,6 +58,12 @@ int vc_control_start(struct virtio_console *vc)
 {
     int err = 0;
 
+    if (vq_size(vc->control_out) < ANSWERS_MAX) { /* nothing would ever be answered */
+        log_to(&vc->hal->log, LOG_ERROR,
+               "virtio-console: a control queue of %u entries, needed %u",
+               (unsigned)vq_size(vc->control_out), ANSWERS_MAX);
+        return -EPROTO;
+    }
     vc->messages_free = UINT16_MAX;
     for (unsigned i = 0; i < VC_CONTROL_BUFFERS && !err; i++)
         err = post(vc, vc->shared->control_in[i]);

@@ -276,9 +276,13 @@ int virtio_queue_create(struct virtio_device *dev, uint16_t index,
     q->ops->areas(q, &areas);
     dev->queues[index] = q;
     *out = q;
-    if (t->queue_setup(t->ctx, index, &areas) == 0)
+    err = t->queue_setup(t->ctx, index, &areas);
+    if (!err)
         return 0;
 
+    log_to(&dev->hal->log, LOG_ERROR,
+           "virtio: %s does not take queue %u of %u entries: %s", dev->name,
+           (unsigned)index, (unsigned)cfg.size, err_name(err));
     /* The device may have taken the addresses: the ring stays until a reset. */
     dev->errors.queue_refused++;
     dev->state = VIRTIO_BROKEN;

@@ -219,6 +219,10 @@ static void a_start_that_fails(void **state)
         assert_int_equal(console_rig_end(&r), 0);
     }
     console_rig_init(&r, CONSOLE_FEATURES);
+    r.v.model.queues[3].max = r.v.model.queues[3].size = 1; /* no room for two answers */
+    assert_int_equal(console_rig_attach(&r), -EPROTO);
+    assert_int_equal(console_rig_end(&r), 0);
+    console_rig_init(&r, CONSOLE_FEATURES);
     r.v.model.lies.generation_spins = r.v.model.lies.config_spins = true;
     assert_int_equal(console_rig_attach(&r), -EIO);
     assert_int_equal(console_rig_end(&r), 0);

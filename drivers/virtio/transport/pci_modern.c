@@ -337,7 +337,7 @@ static void take_cap(struct pci_modern *pm, unsigned pos, struct bars *bars)
     uint32_t type = pci_cfg_read(&pm->pci, pos + CAP_CFG_TYPE, 1);
     struct reg_io *window = window_of(pm, type);
     const struct cap_rule *rule;
-    struct cap_claim claim;
+    struct cap_claim claim = {0};
     uint64_t *fault;
 
     if (!window || window->size_bytes != 0)
@@ -351,6 +351,11 @@ static void take_cap(struct pci_modern *pm, unsigned pos, struct bars *bars)
     }
     if (fault) {
         (*fault)++;
+        log_to(&pm->pci.host->cfg.log, LOG_WARN,
+               "virtio: %02x:%02x.%u: the capability of type %u at 0x%x cannot be used: "
+               "offset 0x%x, length 0x%x",
+               pm->pci.bus, pm->pci.slot, pm->pci.fn, (unsigned)type, pos,
+               (unsigned)claim.offset, (unsigned)claim.length);
         return;
     }
     if (type == CAP_NOTIFY)
