@@ -77,6 +77,14 @@ static int32_t send(struct vmci *v, enum vmci_resource to, const void *payload,
     return (int32_t)reg_read32(&v->regs, REG_RESULT);
 }
 
+/* Says what the device did not take, and passes the error on. */
+static int refused(const struct vmci *v, const char *what, uint32_t answer, int err)
+{
+    log_to(&v->hal->log, LOG_INFO, "vmci: %s: the device says 0x%x", what,
+           (unsigned)answer);
+    return err;
+}
+
 static int set_bitmap(struct vmci *v, bool is_wide)
 {
     uint64_t frame = pfn_from_paddr(v->bitmap.addr).n;
@@ -84,7 +92,8 @@ static int set_bitmap(struct vmci *v, bool is_wide)
 
     if (!is_wide && frame > UINT32_MAX)
         return -ENOTSUP;
-    return send(v, RESOURCE_SET_BITMAP, &payload, sizeof(payload)) == 0 ? 0 : -EIO;
+    int32_t result = send(v, RESOURCE_SET_BITMAP, &payload, sizeof(payload));
+    return result == 0 ? 0 : refused(v, "notification page", (uint32_t)result, -EIO);
 }
 
 /* Does the hypervisor know the call that tells our context? Exactly one bit of the answer is about it. */
@@ -94,7 +103,8 @@ static int query(struct vmci *v)
         le32 count, pad, ids[1];
     } payload = {le32_of(1), le32_of(0), {le32_of(RESOURCE_CONTEXT_ID)}};
 
-    return send(v, RESOURCE_QUERY, &payload, sizeof(payload)) == 1 ? 0 : -ENOTSUP;
+    int32_t result = send(v, RESOURCE_QUERY, &payload, sizeof(payload));
+    return result == 1 ? 0 : refused(v, "known calls", (uint32_t)result, -ENOTSUP);
 }
 
 static int agree(struct vmci *v)
@@ -105,7 +115,7 @@ static int agree(struct vmci *v)
     if (offered == UINT32_MAX)
         return -ENODEV;
     if ((offered & needed) != needed)
-        return -ENOTSUP;
+        return refused(v, "capabilities", offered, -ENOTSUP);
     reg_write32(&v->regs, REG_CAPS, offered & (needed | CAP_PPN64));
     int err = set_bitmap(v, offered & CAP_PPN64);
     return err ? err : query(v);
@@ -146,14 +156,15 @@ static int link_bell(void *ctx, uint32_t *context, uint32_t *resource)
     unlink_bell(v);
     int32_t id = send(v, RESOURCE_CONTEXT_ID, NULL, 0);
     if (id < 0)
-        return -EIO;
+        return refused(v, "our context", (uint32_t)id, -EIO);
     const struct {
         struct vmci_handle handle;
         le64 index;
     } payload = {{le32_of((uint32_t)id), le32_of(BELL_RESOURCE)}, le64_of(BELL_INDEX)};
 
-    if (send(v, RESOURCE_LINK, &payload, sizeof(payload)) != 0)
-        return -EIO;
+    int32_t result = send(v, RESOURCE_LINK, &payload, sizeof(payload));
+    if (result != 0)
+        return refused(v, "link of the bell", (uint32_t)result, -EIO);
     v->context = (uint32_t)id;
     v->is_linked = true;
     *context = v->context;
