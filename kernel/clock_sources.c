@@ -25,7 +25,6 @@
 #define HPET_ADDR_SPACE    40
 #define HPET_ADDR          44
 #define HPET_WINDOW        0x400
-#define HPET_CAPS          0x000
 #define HPET_PERIOD        0x004
 #define HPET_CONFIG        0x010
 #define HPET_COUNTER       0x0F0

@@ -121,11 +121,6 @@ bool config_has_word(const char *key, const char *word)
     return false;
 }
 
-bool config_is_set(const char *key)
-{
-    return value_of(key)->source != CONFIG_DEFAULT;
-}
-
 enum config_source config_source_of(const char *key)
 {
     return value_of(key)->source;

@@ -36,7 +36,6 @@ const char *config_str(const char *key);
 bool config_is(const char *key, const char *value); /* same text; for choices */
 bool config_has_word(const char *key,
                      const char *word); /* one of the comma-separated words */
-bool config_is_set(const char *key);    /* by anything but the default */
 enum config_source config_source_of(const char *key);
 
 /* Log every effective value with its source: a line for each that is set, one for the rest. */

@@ -13,7 +13,6 @@ void log_set_level(enum log_level level);
 #define log_error(...) log_to(&kernel_log, LOG_ERROR, __VA_ARGS__)
 #define log_warn(...)  log_to(&kernel_log, LOG_WARN, __VA_ARGS__)
 #define log_info(...)  log_to(&kernel_log, LOG_INFO, __VA_ARGS__)
-#define log_debug(...) log_to(&kernel_log, LOG_DEBUG, __VA_ARGS__)
 
 /* A line of a report: registers, a backtrace. Without time, at any level, any context. */
 __attribute__((format(printf, 1, 2))) void log_bare(const char *fmt, ...);

@@ -34,9 +34,8 @@
 #define FLAG_RESET_REG_SUP BIT32(10)
 #define FLAG_HW_REDUCED    BIT32(20)
 
-#define GAS_BYTES  12
-#define GAS_MEMORY 0
-#define GAS_IO     1
+#define GAS_BYTES 12
+#define GAS_IO    1
 
 #define AML_ZERO    0x00
 #define AML_ONE     0x01

@@ -22,9 +22,7 @@
 #include "drivers/balloon/balloon.h"
 #include "drivers/virtio/device.h"
 
-#define VIRTIO_BALLOON_DEVICE_ID 5      /* virtio 1.3, 5 */
-#define VIRTIO_BALLOON_PCI_OLD   0x1002 /* transitional, R-V-01 */
-#define VIRTIO_BALLOON_PCI_NEW   0x1045
+#define VIRTIO_BALLOON_DEVICE_ID 5 /* virtio 1.3, 5 */
 
 /* virtio 1.3, 5.5.3. Bit numbers. */
 enum virtio_balloon_feature {

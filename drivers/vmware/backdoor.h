@@ -81,10 +81,9 @@ enum vmware_guest {
 };
 
 /* One entry of the batch page: a frame number, and where the host puts the status. */
-#define VMWARE_BATCH_ENTRIES        512u
-#define VMWARE_ENTRY_PFN_SHIFT      12
-#define VMWARE_ENTRY_STATUS_MASK    0x1Fu
-#define VMWARE_ENTRY_STATUS_FAILURE 31u /* VMWARE_FAILURE in five bits */
+#define VMWARE_BATCH_ENTRIES     512u
+#define VMWARE_ENTRY_PFN_SHIFT   12
+#define VMWARE_ENTRY_STATUS_MASK 0x1Fu
 
 /*
  * One command. Returns the status, in 32 bits: enum vmware_status, one of the two beside it, or anything

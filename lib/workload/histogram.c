@@ -43,7 +43,6 @@ void histogram_add(struct histogram *h, uint64_t value)
     if (value > h->max)
         h->max = value;
     h->count++;
-    h->sum += value;
     h->buckets[bucket_of(value)]++;
 }
 
@@ -56,7 +55,6 @@ void histogram_merge(struct histogram *into, const struct histogram *from)
     if (from->max > into->max)
         into->max = from->max;
     into->count += from->count;
-    into->sum += from->sum;
     for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
         into->buckets[i] += from->buckets[i];
 }
@@ -79,11 +77,6 @@ uint64_t histogram_percentile(const struct histogram *h, double percent)
             return bucket_last(i) < h->max ? bucket_last(i) : h->max;
     }
     return h->max;
-}
-
-uint64_t histogram_mean(const struct histogram *h)
-{
-    return h->count ? h->sum / h->count : 0;
 }
 
 static void print_line(const struct histogram *h, unsigned first, unsigned last,

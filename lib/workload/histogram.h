@@ -18,7 +18,7 @@
 
 /* All zero is an empty one. */
 struct histogram {
-    uint64_t count, sum, min, max;
+    uint64_t count, min, max;
     uint64_t buckets[HISTOGRAM_BUCKETS];
 };
 
@@ -32,8 +32,6 @@ void histogram_clear(struct histogram *h);
 /* The smallest number that `percent` of the values do not exceed; never too small, too large by 1/16
  * at most. 0 of an empty one. */
 uint64_t histogram_percentile(const struct histogram *h, double percent);
-
-uint64_t histogram_mean(const struct histogram *h);
 
 /* A line with count, share and bar for each power of two that has values. */
 void histogram_print(const struct histogram *h, const char *unit);
