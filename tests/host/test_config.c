@@ -294,6 +294,30 @@ static void random_text(void **state)
     }
 }
 
+/* The row's words and limits, "1ms to 10s, off", are those of the key. */
+static void check_type(const struct config_key *key, const char *type)
+{
+    bool is_time = key->type == CONFIG_TYPE_TIME;
+    char words[128] = "", least[32], most[32];
+    uint64_t min, max;
+
+    for (const char *at = key->allowed ? key->allowed : ""; *at; at++)
+        snprintf(words + strlen(words), sizeof(words) - strlen(words),
+                 *at == '|' ? ", " : "%c", *at);
+    if (!strstr(type, words))
+        fail_msg("docs/options.md: %s allows \"%s\"", key->name, words);
+    if (!is_time && key->type != CONFIG_TYPE_SIZE)
+        return;
+    type += strcspn(type, "0123456789");
+    assert_int_equal(sscanf(type, "%31s to %31[0-9a-zA-Z]", least, most), 2);
+    assert_int_equal(
+        (is_time ? config_parse_time : config_parse_size)(least, strlen(least), &min), 0);
+    assert_int_equal(
+        (is_time ? config_parse_time : config_parse_size)(most, strlen(most), &max), 0);
+    if (min != key->min || max != key->max)
+        fail_msg("docs/options.md: the limits of %s are others", key->name);
+}
+
 /* docs/options.md has one table row for each key: | `key` | type | `default` | meaning |. */
 static void the_manual_lists_every_key(void **state)
 {
@@ -304,14 +328,15 @@ static void the_manual_lists_every_key(void **state)
     (void)state;
     assert_non_null(file);
     while (fgets(line, sizeof(line), file) && strncmp(line, "## Channels", 11) != 0) {
-        char key[64], built_in[64], expected[512];
+        char key[64], type[128], built_in[64], expected[512];
         int i;
 
-        if (sscanf(line, "| `%63[^`]` | %*[^|]| `%63[^`]` |", key, built_in) < 1)
+        if (sscanf(line, "| `%63[^`]` | %127[^|]| `%63[^`]` |", key, type, built_in) < 2)
             continue;
         i = config_find(key, strlen(key));
         if (i < 0)
             fail_msg("docs/options.md names %s, the table does not", key);
+        check_type(&config_keys[i], type);
         if (config_keys[i].built_in[0] && strcmp(config_keys[i].built_in, built_in) != 0)
             fail_msg("docs/options.md: %s defaults to %s", key, config_keys[i].built_in);
         snprintf(expected, sizeof(expected), "| %s |", config_keys[i].meaning);
