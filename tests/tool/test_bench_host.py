@@ -374,6 +374,8 @@ def test_every_command_of_the_page_exists_and_takes_its_options():
         done = subprocess.run([os.path.join(BENCH, "..", words[0]), *words[1:], "--help"],
                               capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{line}: {done.stderr}"
+        known = set(re.findall(r"--[\w-]+", done.stdout))  # --help ends argparse before unknown ones
+        assert {word for word in words if word.startswith("--")} <= known, line
 
 
 @pytest.mark.parametrize("name", COMMANDS)
