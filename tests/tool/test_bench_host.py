@@ -358,9 +358,11 @@ def test_a_block_of_the_page_is_replaced_and_nothing_else():
     page = ("# A\n\n<!-- run: bench/a --x 1 -->\nold\n<!-- end -->\n\ntext\n\n"
             "<!-- run: bench/b -->\n<!-- end -->\nend\n")
     assert report["commands"](page) == ["bench/a --x 1", "bench/b"]
-    assert report["replaced"](page, "bench/b", "| 1 |\n") == page.replace(
-        "<!-- run: bench/b -->\n", "<!-- run: bench/b -->\n```\n$ bench/b\n```\n\n| 1 |\n")
-    again = report["replaced"](page, "bench/a --x 1", "\\1 new")
+    assert report["replaced"](page, "bench/b", "| 1 |\n", "today") == page.replace(
+        "<!-- run: bench/b -->\n", "<!-- run: bench/b -->\n```\n$ bench/b\n```\n\n| 1 |\n\n*today*\n")
+    again = report["replaced"](page, "bench/a --x 1", "\\1 new", "today")
+    assert report["replaced"](again, "bench/a --x 1", "\\1 new", "today") == again
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d, commit 12ab, load \d+\.\d", report["stamp_of"]("12ab"))
     assert "old" not in again and "\\1 new" in again and again.count("<!-- end -->") == 2
 
 
