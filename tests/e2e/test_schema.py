@@ -5,9 +5,11 @@ every kind of line itself and adds what the guests of this session have said bef
 import re
 
 import pytest
-from cases import BALLOON
+from cases import BALLOON, CONSOLE
 from driven import SEEN_EVENTS
 from host.image import ROOT
+from under_vmware import TIMEOUT, finish, schedule
+from under_vmware import boot as boot_under_vmware  # noqa: F401 (a fixture)
 
 pytestmark = pytest.mark.e2e
 APPS = ("hello", "touch --seconds=200ms --interval=50ms", "churn --seconds=200ms --interval=50ms",
@@ -49,7 +51,22 @@ def kind_of(event):
     return first if first in WHOSE else "kernel", name
 
 
-def test_every_event_is_documented(boot):
+def ask_under_vmware(boot):
+    with boot("caps=0x3e", *schedule(5000, 0, 3000)) as run:
+        run.wait("schedule", TIMEOUT, event="over")
+        for command in ("vmmemctl", "stats"):
+            run.guest.send(command)
+        run.guest.ask("doctor", event="doctor")
+        finish(run)
+
+
+def ask_on_a_console(boot):
+    with boot(CONSOLE) as guest:
+        guest.guest.send("stats")
+        guest.guest.wait_for(lambda event: event.has(console="virtio", event="channel"), 10)
+
+
+def test_every_event_is_documented(boot, boot_under_vmware):  # noqa: F811
     with boot(BALLOON) as guest:
         guest.fill_and_free("10%")
         guest.go_to(64 << 20)
@@ -60,8 +77,11 @@ def test_every_event_is_documented(boot):
         guest.mem()
         for app in APPS:
             guest.run(app)
+    ask_under_vmware(boot_under_vmware)
+    ask_on_a_console(boot)
     page = documented()
     assert len(page) > 45
+    assert {kind_of(event)[0] for event in SEEN_EVENTS} == {"kernel", "app", "balloon", "vmware", "console"}
     for event in SEEN_EVENTS:
         assert kind_of(event) in page, f"not in docs/events.md: {event}"
         unknown = set(event.words) - page[kind_of(event)] - {"event", *(set(WHOSE) & {next(iter(event.words))})}
