@@ -106,11 +106,13 @@ static bool on_line(void *ctx)
     return port->on_irq(port->irq_ctx, 0);
 }
 
+/* A host need not heed a mask: what comes while there is no driver is nobody's. */
 static bool on_message(void *ctx)
 {
     const struct virtio_port_vector *vector = ctx;
+    const struct virtio_port *port = vector->port;
 
-    return vector->port->on_irq(vector->port->irq_ctx, vector->causes);
+    return port->is_started && port->on_irq(port->irq_ctx, vector->causes);
 }
 
 static void close_vectors(struct virtio_port *port)
@@ -126,6 +128,7 @@ static void close_vectors(struct virtio_port *port)
 
 static void close_irq(struct virtio_port *port)
 {
+    port->is_started = false;
     if (port->line >= 0)
         irq_detach((uint32_t)port->line, on_line, port);
     port->line = -1;
@@ -137,12 +140,14 @@ static void close_irq(struct virtio_port *port)
 static int open_vector(struct virtio_port *port, unsigned index, uint8_t causes)
 {
     struct virtio_port_vector *vector = &port->vector[index];
-    int err = irq_message_open(on_message, vector, &vector->message);
 
-    if (err)
+    /* Whole before the handler is there: the host may send any vector. */
+    *vector = (struct virtio_port_vector){.port = port, .causes = causes};
+    int err = irq_message_open(on_message, vector, &vector->message);
+    if (err) {
+        vector->port = NULL;
         return err;
-    *vector = (struct virtio_port_vector){
-        .port = port, .causes = causes, .message = vector->message};
+    }
     err = msix_set(&port->msix, index, vector->message.addr, vector->message.data);
     msix_mask(&port->msix, index);
     return err;
@@ -249,6 +254,7 @@ void virtio_port_irq_start(struct virtio_port *port)
 {
     int err = -ENOTSUP;
 
+    port->is_started = true;
     if (port->vectors.is_msix)
         err = start_vectors(port);
     else if (port->irq != VIRTIO_PORT_POLL)

@@ -54,7 +54,8 @@ struct virtio_port {
     struct virtio_vectors vectors; /* what the driver shall map */
     virtio_port_irq_fn *on_irq;
     void *irq_ctx;
-    int line; /* attached; -1: none */
+    bool is_started; /* the handler may be called; read by the ISR */
+    int line;        /* attached; -1: none */
     struct msix msix;
     struct virtio_port_vector {
         struct virtio_port *port; /* NULL: not open */

@@ -7,6 +7,7 @@
 #include "kernel/hal.h"
 #include "kernel/virtio_port.h"
 #include "kernel/x86/cpu.h"
+#include "kernel/x86/lapic.h"
 #include "tests/guest/suite.h"
 
 #include "base/err.h"
@@ -97,6 +98,15 @@ static bool comes(unsigned count, uint64_t patience_ns)
     return interrupts >= count;
 }
 
+/* A host that heeds no mask. */
+static void send_all_vectors(void)
+{
+    for (unsigned i = 0; i < VIRTIO_PORT_VECTORS; i++) {
+        if (port.vector[i].port)
+            lapic_self_interrupt((uint8_t)port.vector[i].message.data);
+    }
+}
+
 /* What the device sends before interrupts are started waits until then. */
 static enum suite_result interrupts_come_once_started(void)
 {
@@ -106,6 +116,7 @@ static enum suite_result interrupts_come_once_started(void)
     if (start() == SUITE_FAIL)
         return SUITE_FAIL;
     CHECK(ask() && answered(), "no answer before interrupts");
+    send_all_vectors();
     CHECK(!comes(1, SHORT_NS), "the handler is called too early");
     virtio_port_irq_start(&port);
     for (unsigned i = 0; port.irq != VIRTIO_PORT_POLL && i < 3; i++) {
