@@ -20,6 +20,8 @@
 #include "drivers/bus/hotplug_pcie.h"
 
 #define LOOK_NS     (200 * NS_PER_MS)
+#define STEPS_MAX   4 /* events, and slots let go, in one look: drivers want their turn */
+#define STUCK_NS    (10 * NS_PER_S) /* what does not go is not asked again for so long */
 #define NATIVE_MAX  16
 #define BUSES_MAX   (NATIVE_MAX + HOTPLUG_ACPI_BUSES)
 #define TABLE_BYTES 36 /* the header of a definition block */
@@ -35,6 +37,8 @@ struct plug_bus {
     struct pci_lines lines;
     uint32_t present; /* slots with something in them (ACPI) */
     uint32_t asked;   /* slots that shall be released */
+    uint32_t stuck;   /* slots that did not go, nor have since */
+    uint64_t stuck_until_ns;
 };
 
 /* Owned by the task. */
@@ -54,6 +58,7 @@ static struct {
         bool is_waiting; /* for its driver */
         bool is_lost;    /* it was torn out meanwhile */
     } leaving;
+    unsigned steps; /* done in this look */
     bool has_slept; /* or is falling asleep: look() then takes a closer look */
     uint64_t plugged, unplugged, surprises, empty_requests;
 } hp;
@@ -121,6 +126,7 @@ static void come(struct plug_bus *bus, uint8_t slot)
         add_function(bus, &dev, &space, err);
     }
     bus->present |= BIT32(slot);
+    bus->stuck &= ~BIT32(slot);
     hp.plugged++;
 }
 
@@ -140,6 +146,7 @@ static void lose(struct plug_bus *bus, uint8_t slot)
     }
     bus->present &= ~BIT32(slot);
     bus->asked &= ~BIT32(slot);
+    bus->stuck &= ~BIT32(slot);
     if (hp.leaving.bus == bus && hp.leaving.slot == slot)
         hp.leaving.is_lost = true;
     hp.surprises++;
@@ -152,6 +159,8 @@ static void ask(struct plug_bus *bus, uint8_t slot)
 {
     if (bus->asked & BIT32(slot))
         return; /* under way */
+    if (bus->stuck & BIT32(slot) && clock_ns() < bus->stuck_until_ns)
+        return;
     if (!bus->native && !is_there(bus, slot)) {
         hp.empty_requests++;
         return;
@@ -199,6 +208,15 @@ static bool release_function(void)
     return false;
 }
 
+/* Its request may stand for ever. */
+static void note_stuck(struct plug_bus *bus, uint8_t slot, int err)
+{
+    if (!(bus->stuck & BIT32(slot)))
+        log_warn("hotplug: %02x:%02x does not go: %s", bus->number, slot, err_name(err));
+    bus->stuck |= BIT32(slot);
+    bus->stuck_until_ns = clock_ns() + STUCK_NS;
+}
+
 static void let_go(void)
 {
     struct plug_bus *bus = hp.leaving.bus;
@@ -214,20 +232,28 @@ static void let_go(void)
     else
         err = hotplug_acpi_eject(&hp.acpi, bus->acpi, slot);
     if (err) {
-        log_error("hotplug: %02x:%02x does not go: %s", bus->number, slot, err_name(err));
+        note_stuck(bus, slot, err);
         return;
     }
     bus->present &= ~BIT32(slot);
+    bus->stuck &= ~BIT32(slot);
     hp.unplugged++;
     event_emit("event=unplugged place=%02x:%02x", bus->number, slot);
 }
 
 static void release_asked(void)
 {
-    while (!hp.leaving.is_waiting && (hp.leaving.bus || pick_next())) {
-        if (!release_function())
-            let_go();
+    unsigned steps = 0;
+
+    while (steps < STEPS_MAX && !hp.leaving.is_waiting &&
+           (hp.leaving.bus || pick_next())) {
+        if (release_function())
+            continue;
+        let_go();
+        steps++;
     }
+    if (steps == STEPS_MAX)
+        task_wake(&hp.task);
 }
 
 /* ---- looking ---- */
@@ -266,11 +292,28 @@ static void look_for_lost(struct plug_bus *bus)
 {
     uint32_t left = bus->present & bus->acpi->removable;
 
-    for (; left; left &= left - 1) {
+    for (; left && hp.steps < STEPS_MAX; left &= left - 1) {
         uint8_t slot = (uint8_t)__builtin_ctz(left);
 
-        if (!is_there(bus, slot))
-            lose(bus, slot);
+        if (is_there(bus, slot))
+            continue;
+        lose(bus, slot);
+        hp.steps++;
+    }
+}
+
+static void heed(const struct hotplug_acpi_event *event)
+{
+    struct plug_bus *bus = bus_of(event->bus);
+
+    if (!bus)
+        return;
+    if (!event->is_plug) {
+        ask(bus, event->slot);
+    } else if (is_there(bus, event->slot)) {
+        if (bus->present & BIT32(event->slot))
+            lose(bus, event->slot); /* another one than there was */
+        come(bus, event->slot);
     }
 }
 
@@ -278,19 +321,8 @@ static void look_acpi(void)
 {
     struct hotplug_acpi_event event;
 
-    while (hotplug_acpi_next(&hp.acpi, &event)) {
-        struct plug_bus *bus = bus_of(event.bus);
-
-        if (!bus)
-            continue;
-        if (!event.is_plug) {
-            ask(bus, event.slot);
-        } else if (is_there(bus, event.slot)) {
-            if (bus->present & BIT32(event.slot))
-                lose(bus, event.slot); /* another one than there was */
-            come(bus, event.slot);
-        }
-    }
+    for (; hp.steps < STEPS_MAX && hotplug_acpi_next(&hp.acpi, &event); hp.steps++)
+        heed(&event);
 }
 
 /* A sleep empties the block's registers: what they would have told has to be found. */
@@ -320,6 +352,7 @@ static void look(void *ctx)
     }
     if (hp.has_slept)
         look_after_sleep();
+    hp.steps = 0;
     for (unsigned i = 0; i < hp.bus_count; i++) {
         if (hp.bus[i].native)
             look_native(&hp.bus[i]);
@@ -327,6 +360,8 @@ static void look(void *ctx)
             look_for_lost(&hp.bus[i]);
     }
     look_acpi();
+    if (hp.steps == STEPS_MAX)
+        task_wake(&hp.task); /* there may be more */
     release_asked();
     timer_set(&hp.timer, clock_ns() + LOOK_NS);
 }

@@ -41,6 +41,12 @@ class Plugger:
     def wait_event(self, since, timeout=60, **words):
         return self.guest.guest.wait_for(lambda e: e.has(**words), timeout, since, str(words))
 
+    def wait_events(self, since, count, **words):
+        deadline = time.monotonic() + 60
+        while len(self.guest.events(since, **words)) < count:
+            assert time.monotonic() < deadline, f"fewer than {count} of {words}"
+            time.sleep(0.02)
+
     def catch(self, target):
         """Set the target and stop the machine while the balloon is under way. unplug() and tear() let it go on."""
         start, deadline = self.qmp.query_balloon(), time.monotonic() + 60
@@ -218,6 +224,25 @@ def test_any_slot_of_the_root_bus_has_its_interrupt(plugger):
             meets_targets(hands.guest, 128 * MIB, 192 * MIB, 128 * MIB, 192 * MIB)
             hands.unplug()
         assert hands.guest.events(event="polled") == []
+
+
+def test_many_at_once(plugger):
+    """More than one look takes in, while the balloon goes on."""
+    names = [f"many{i}" for i in range(10)]
+    with plugger(HOTPLUG[2]) as hands:
+        since = hands.guest.guest.seen
+        hands.qmp.execute("stop")
+        for name in names:
+            hands.qmp.execute("device_add", driver="virtio-rng-pci", id=name, bus=hands.way.bus)
+        hands.qmp.execute("cont")
+        hands.wait_events(since, len(names), event="plugged")
+        hands.qmp.execute("stop")
+        for name in names:
+            hands.qmp.execute("device_del", id=name)
+        hands.qmp.execute("cont")
+        hands.wait_events(since, len(names), event="unplugged")
+        assert hands.guest.events(since, event="removed") == []
+        meets_targets(hands.guest, 128 * MIB)
 
 
 def test_a_legacy_device_gets_its_ports(plugger):
