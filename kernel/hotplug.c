@@ -260,7 +260,12 @@ static void release_asked(void)
 
 static void look_native(struct plug_bus *bus)
 {
-    switch (pcie_slot_step(bus->native, clock_ns())) {
+    bool was_dead = bus->native->state == PCIE_SLOT_DEAD;
+    enum pcie_slot_event event = pcie_slot_step(bus->native, clock_ns());
+
+    if (!was_dead && bus->native->state == PCIE_SLOT_DEAD)
+        log_warn("hotplug: the port of bus %02x is gone, and left alone", bus->number);
+    switch (event) {
     case PCIE_SLOT_GOES:
         ask(bus, 0);
         break;
