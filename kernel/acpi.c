@@ -20,7 +20,7 @@ static struct {
     const uint8_t *bytes;
     size_t len;
 } tables[TABLES_MAX];
-static unsigned table_count;
+static unsigned table_count, left_out;
 
 /* Map a table by the length its header claims and verify it. */
 static const uint8_t *map_table(paddr_t addr, size_t *len)
@@ -42,12 +42,14 @@ static const uint8_t *map_table(paddr_t addr, size_t *len)
     return table;
 }
 
-static void add_table(paddr_t addr)
+/* `limit`: how many tables there may be then. */
+static void add_table(paddr_t addr, unsigned limit)
 {
     size_t len;
-    const uint8_t *bytes =
-        addr && table_count < TABLES_MAX ? map_table(addr, &len) : NULL;
+    const uint8_t *bytes = addr && table_count < limit ? map_table(addr, &len) : NULL;
 
+    if (addr && table_count >= limit)
+        left_out++;
     if (!bytes)
         return;
     tables[table_count].bytes = bytes;
@@ -71,15 +73,19 @@ void acpi_init(paddr_t rsdp)
     }
     const uint8_t *list = map_table(root.list, &len);
     size_t count = list ? acpi_list_count(&root, len) : 0;
-    for (size_t i = 0; i < min_u64(count, LISTED_MAX); i++)
-        add_table(acpi_list_entry(&root, list, i));
+    size_t listed = min_u64(count, LISTED_MAX);
+    left_out = (unsigned)(count - listed);
+    for (size_t i = 0; i < listed; i++)
+        add_table(acpi_list_entry(&root, list, i), TABLES_MAX - 1); /* and the DSDT */
 
     const void *fadt = acpi_find("FACP", &len);
     struct power_tables power;
     if (fadt) {
         power_parse_fadt(fadt, len, &power);
-        add_table(power.dsdt);
+        add_table(power.dsdt, TABLES_MAX);
     }
+    if (left_out)
+        log_warn("acpi: %u tables are left out: too many", left_out);
     log_info("acpi: %u tables", table_count);
 }
 

@@ -245,6 +245,17 @@ def test_many_at_once(plugger):
         meets_targets(hands.guest, 128 * MIB)
 
 
+def test_however_many_tables_the_dsdt_is_known(plugger, tmp_path):
+    """It names the hot-plug block, and is found last."""
+    data = tmp_path / "table"
+    data.write_bytes(b"x")
+    many = ("-acpitable", f"sig=SSDX,data={data}") * 40
+    way = dataclasses.replace(HOTPLUG[2], case=dataclasses.replace(HOTPLUG[2].case, extra=many))
+    with plugger(way) as hands:
+        hands.unplug()
+        hands.plug()
+
+
 def test_a_legacy_device_gets_its_ports(plugger):
     legacy = {"disable-legacy": "off", "disable-modern": True}
     for way in HOTPLUG[2:]:
