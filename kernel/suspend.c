@@ -181,10 +181,21 @@ static void tell_resumed(void)
                (unsigned long long)(clock_ns() - sleep_facts.woken_ns));
 }
 
+static void refuse_save(int err)
+{
+    if (err == -ENOMEM)
+        command_error("suspend", "no memory for what a sleep loses");
+    else
+        command_error("suspend", "what a sleep loses cannot be saved: %s", err_name(err));
+    go_on();
+}
+
 static void sleep_and_wake(void)
 {
-    if (save()) {
-        refuse("no memory for what a sleep loses");
+    int err = save();
+
+    if (err) {
+        refuse_save(err);
         return;
     }
     event_emit("event=suspended");
