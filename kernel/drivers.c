@@ -74,8 +74,10 @@ static int leave_alone(const struct virtio_place *place, const struct driver *dr
 
     virtio_port_init(&port, place);
     log_warn("%s: a second device at %s is left alone", driver->name, port.name);
-    if (!virtio_port_open(&port))
-        virtio_port_close(&port);
+    int err = virtio_port_open(&port);
+    if (err)
+        log_warn("%s: %s is not reset: %s", driver->name, port.name, err_name(err));
+    virtio_port_close(&port);
     return -EBUSY;
 }
 

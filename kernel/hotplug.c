@@ -393,9 +393,14 @@ static void find_acpi(void)
         return;
     power_parse_fadt(fadt, fadt_len, &power);
     hotplug_acpi_parse(dsdt + TABLE_BYTES, len - TABLE_BYTES, &hp.tables);
-    if (hotplug_acpi_open(&hp.acpi, hp.host, &hp.tables,
-                          power.gpe0.is_port ? (uint16_t)power.gpe0.addr : 0))
+    int err = hotplug_acpi_open(&hp.acpi, hp.host, &hp.tables,
+                                power.gpe0.is_port ? (uint16_t)power.gpe0.addr : 0);
+    if (err) {
+        if (err != -ENODEV || hp.tables.bus_count > 0)
+            log_warn("hotplug: the block at port 0x%x cannot be used: %s",
+                     hp.tables.block, err_name(err));
         return;
+    }
     for (unsigned i = 0; i < hp.acpi.bus_count; i++) {
         const struct hotplug_acpi_bus *acpi = &hp.acpi.bus[i];
         struct plug_bus *bus =
@@ -419,23 +424,33 @@ static bool is_known(uint8_t number)
 /* A slot that ACPI does not serve. */
 static int on_function(void *ctx, const struct pci_dev *dev)
 {
-    struct pcie_slot *slot = &hp.native[hp.native_count];
+    unsigned *left_out = ctx;
+    struct pcie_slot slot;
 
-    (void)ctx;
-    if (hp.native_count == NATIVE_MAX || pcie_slot_open(slot, dev) || is_known(slot->bus))
+    if (pcie_slot_open(&slot, dev) || is_known(slot.bus))
         return 0;
-    hp.native_count++;
-    add_bus(slot->bus, &slot->port)->native = slot;
+    if (hp.native_count == NATIVE_MAX) {
+        ++*left_out;
+        return 0;
+    }
+    struct pcie_slot *native = &hp.native[hp.native_count++];
+    *native = slot;
+    add_bus(slot.bus, &native->port)->native = native;
     return 0;
 }
 
 void hotplug_start(void)
 {
+    unsigned left_out = 0;
+
     hp.host = drivers_pci_host();
     if (!hp.host)
         return;
     find_acpi();
-    pci_scan(hp.host, on_function, NULL);
+    pci_scan(hp.host, on_function, &left_out);
+    if (left_out)
+        log_warn("hotplug: %u native slots beyond %u are not looked at", left_out,
+                 NATIVE_MAX);
     if (hp.bus_count == 0)
         return;
     log_info("hotplug: %u native slots, %u buses by ACPI", hp.native_count,

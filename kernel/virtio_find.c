@@ -64,6 +64,7 @@ static int on_function(void *ctx, const struct pci_dev *dev)
 struct mmio_search {
     virtio_found_fn *found;
     unsigned count;
+    bool has_more;                    /* than fit */
     struct mmio_dev seen[PLACES_MAX]; /* devices or not */
 };
 
@@ -98,8 +99,12 @@ static void take(struct mmio_search *search, struct mmio_dev dev)
     struct virtio_mmio_id id;
 
     dev.size_bytes = min_u64(dev.size_bytes, WINDOW_MAX);
-    if (search->count == PLACES_MAX || is_seen(search, &dev))
+    if (is_seen(search, &dev))
         return;
+    if (search->count == PLACES_MAX) {
+        search->has_more = true;
+        return;
+    }
     search->seen[search->count++] = dev;
     int err = look(&dev, &id);
     if (err == -ENODEV)
@@ -143,7 +148,7 @@ static void ask_block(struct mmio_search *search, const void *aml, size_t len)
     size_t pos = 0;
     int err = 0;
 
-    for (unsigned i = 0; i < PLACES_MAX && err != -ENODEV; i++) {
+    for (unsigned i = 0; i <= PLACES_MAX && err != -ENODEV; i++) {
         err = mmio_acpi_next(aml, len, &pos, &dev, &errors);
         if (err == 0)
             take(search, dev);
@@ -186,4 +191,6 @@ void virtio_find(struct pci_host *pci, virtio_found_fn *found)
     /* Elsewhere somebody else may live there. */
     if (!pci && search.count == 0)
         ask_slots(&search);
+    if (search.has_more)
+        log_warn("virtio: MMIO devices beyond %u places are not looked at", PLACES_MAX);
 }
