@@ -2,6 +2,7 @@
 """The balloon is unplugged and plugged again: native and ACPI hot-plug, asked for and torn out."""
 
 import dataclasses
+import io
 import time
 
 import pytest
@@ -243,6 +244,23 @@ def test_many_at_once(plugger):
         hands.wait_events(since, len(names), event="unplugged")
         assert hands.guest.events(since, event="removed") == []
         meets_targets(hands.guest, 128 * MIB)
+
+
+def test_a_switch_torn_out(boot):
+    """The slot below it loses its port: that is told of, once, and its device is lost with it."""
+    log = io.BytesIO()
+    native = HOTPLUG[0]
+    switch = ("-device", "x3130-upstream,id=up,bus=rp",
+              "-device", "xio3130-downstream,id=down,bus=up,chassis=2,slot=2")
+    case = dataclasses.replace(native.case, device="virtio-balloon-pci,bus=down",
+                               extra=native.case.extra + switch)
+    with boot(case, log) as guest:
+        since, hands = guest.guest.seen, Plugger(guest, native)
+        hands.tear()
+        hands.wait_events(since, 2, event="removed")
+        guest.mem()
+        assert log.getvalue().count(b"warning: hotplug: the port of bus 03 is gone") == 1
+        assert guest.mem().number("ballooned") == 0
 
 
 def test_however_many_tables_the_dsdt_is_known(plugger, tmp_path):
