@@ -21,7 +21,8 @@
 
 #define LOOK_NS     (200 * NS_PER_MS)
 #define STEPS_MAX   4 /* events, and slots let go, in one look: drivers want their turn */
-#define STUCK_NS    (10 * NS_PER_S) /* what does not go is not asked again for so long */
+#define MORE_NS     (10 * NS_PER_MS) /* to the next look when there may be more */
+#define STUCK_NS    (10 * NS_PER_S)  /* what does not go is not asked again for so long */
 #define NATIVE_MAX  16
 #define BUSES_MAX   (NATIVE_MAX + HOTPLUG_ACPI_BUSES)
 #define TABLE_BYTES 36 /* the header of a definition block */
@@ -241,7 +242,8 @@ static void let_go(void)
     event_emit("event=unplugged place=%02x:%02x", bus->number, slot);
 }
 
-static void release_asked(void)
+/* True: there may be more to do. */
+static bool release_asked(void)
 {
     unsigned steps = 0;
 
@@ -252,8 +254,7 @@ static void release_asked(void)
         let_go();
         steps++;
     }
-    if (steps == STEPS_MAX)
-        task_wake(&hp.task);
+    return steps == STEPS_MAX;
 }
 
 /* ---- looking ---- */
@@ -365,10 +366,8 @@ static void look(void *ctx)
             look_for_lost(&hp.bus[i]);
     }
     look_acpi();
-    if (hp.steps == STEPS_MAX)
-        task_wake(&hp.task); /* there may be more */
-    release_asked();
-    timer_set(&hp.timer, clock_ns() + LOOK_NS);
+    bool has_more = release_asked() || hp.steps == STEPS_MAX;
+    timer_set(&hp.timer, clock_ns() + (has_more ? MORE_NS : LOOK_NS));
 }
 
 /* ---- start ---- */

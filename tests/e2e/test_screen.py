@@ -87,11 +87,12 @@ def step_at(screen):
 
 def check_details(page, guest):
     page.press("d")
-    screen = page.wait(lambda s: s.lines()[5].startswith("  virtio balloon"), "details")
+    keys = KEYS.replace("details", "back")  # drawn last
+    screen = page.wait(lambda s: s.lines()[5].startswith("  virtio balloon") and s.lines()[FOOTER].strip() == keys,
+                       "details")
     text = "\n".join(screen.lines())
     assert re.search(r"pages inflated +16384\b", text)
     assert re.search(r"queue inflate +0\b", text) and re.search(r"in balloons +64\.0 MiB", text)
-    assert screen.lines()[FOOTER].strip() == KEYS.replace("details", "back")
     page.press("d")
     screen = page.wait(lambda s: balloon_height(s, GRAPH_RIGHT - 1) > 10, "the graph again")  # drawn last
     assert figure(screen, "balloon") == "64.0 MiB"
