@@ -5,9 +5,12 @@ import contextlib
 import random
 
 import pytest
-from driven import SEEN_EVENTS, Driven
-from host.errors import ToolError
-from host.qemu import Guest, GuestSpec
+
+pytest.register_assert_rewrite("driven", "under_vmware")  # they say what was compared, too
+
+from driven import SEEN_EVENTS, Driven  # noqa: E402
+from host.errors import ToolError  # noqa: E402
+from host.qemu import Guest, GuestSpec  # noqa: E402
 
 
 def pytest_collection_modifyitems(items):
