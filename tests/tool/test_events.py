@@ -28,6 +28,17 @@ def test_number_of_a_word_that_is_none():
     assert event.number("b", 7) == 7
 
 
+@pytest.mark.parametrize("cut", ["@", "@ t=1", "@ t=7 ", "@ t=7 balloon=virtio target=5", "@ t=7 event=error reason=\"no su"])
+def test_a_line_cut_by_a_reset_is_not_taken_for_a_part_of_the_next(cut):
+    event = parse_line(cut + "@ t=3 balloon=virtio target=512 actual=2")
+    assert (event.t, event.words) == (3, {"balloon": "virtio", "target": "512", "actual": "2"})
+
+
+def test_a_quoted_head_is_a_value():
+    event = parse_line('@ t=7 event=error command="fil @ t=3 a=b" code=2')
+    assert (event.t, event.get("command"), event.number("code")) == (7, "fil @ t=3 a=b", 2)
+
+
 def test_terminal_escapes_are_dropped():
     assert parse_line("\x1b[2J\x1b[01;01H\x1b[=3h@ t=5 event=boot").get("event") == "boot"
 

@@ -8,7 +8,7 @@ import re
 
 _ESCAPES = re.compile(r"\x1b(?:\[[0-9;?=]*[A-Za-z]|[()][A-Z0-9]|[A-Z=>])")
 _WORD = re.compile(r'([A-Za-z_][\w.-]*)=("(?:[^"\\]|\\.)*"|\S*)')
-_HEAD = re.compile(r"@ t=(\d{1,20})(?: |$)")
+_HEAD_OR_QUOTED = re.compile(r'@ t=(\d{1,20})(?: |$)|"(?:[^"\\]|\\.)*"')
 
 
 class Event:
@@ -43,11 +43,13 @@ def clean(line):
 
 
 def parse_line(line, host=0.0):
-    """The Event in a line, or None."""
+    """The Event in a line, or None. A guest that is reset or loaded in the middle of a line goes on behind what it
+    had said of it: the last head counts."""
     line = clean(line)
-    head = _HEAD.match(line)
-    if not head:
+    heads = [found for found in _HEAD_OR_QUOTED.finditer(line) if found[1]]
+    if line[:1] != "@" or not heads:
         return None
+    head = heads[-1]
     words = {}
     for key, value in _WORD.findall(line, head.end()):
         words[key] = value[1:-1] if value[:1] == '"' and value[-1:] == '"' else value
