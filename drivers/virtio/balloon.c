@@ -110,6 +110,7 @@ int virtio_balloon_attach(const struct virtio_transport *transport,
     vb_now(vb);
     int err = vb_start(vb);
     if (err) {
+        virtio_reset(&vb->dev); /* R-V-16; its answer does not change what we report */
         if (vb->dev.state == VIRTIO_DEAD)
             vb->state = VIRTIO_BALLOON_DEAD; /* it may still read what was posted */
         virtio_fini(&vb->dev);

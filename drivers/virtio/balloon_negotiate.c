@@ -203,14 +203,8 @@ int vb_start(struct virtio_balloon *vb)
 {
     int err = set_up(vb);
 
-    if (err) {
-        /* R-V-16: leave it reset. Its answer does not change what we report. */
-        virtio_reset(&vb->dev);
-        for (unsigned i = 0; i < VIRTIO_BALLOON_QUEUES; i++)
-            vb->vqs[i] = NULL;
-        virtio_queues_free(&vb->dev);
+    if (err)
         return err;
-    }
     vb->state = VIRTIO_BALLOON_LIVE;
     /* R-V-15, steps 13 and 14: a former life's size is wrong, and a target set before boot raises
      * no interrupt. The size starts at 0, whatever the register says. */

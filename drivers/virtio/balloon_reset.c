@@ -148,8 +148,8 @@ void vb_step_rest(struct virtio_balloon *vb)
     }
     if (err == -ENOSPC)
         do_without_vectors(vb);
-    plan_restart(vb);
-    vb_wake_by(vb, vb->restart_at_ns);
+    vb_begin_reset(vb); /* R-V-16: what there is of queues goes behind it */
+    vb_wake_by(vb, vb->now_ns);
 }
 
 void virtio_balloon_resume(struct virtio_balloon *vb, struct virtio_vectors vectors)

@@ -45,7 +45,12 @@ static uint8_t status_read(struct virtio_device *dev)
 
 /* ---- reset ---- */
 
-void virtio_reset_start(struct virtio_device *dev)
+static void renew_deadline(struct virtio_device *dev)
+{
+    dev->reset_deadline_ns = dev->hal->now(dev->hal->ctx) + VIRTIO_RESET_TIMEOUT;
+}
+
+static void start_reset(struct virtio_device *dev)
 {
     for (unsigned i = 0; i < VIRTIO_MAX_QUEUES; i++)
         if (dev->queues[i])
@@ -53,8 +58,13 @@ void virtio_reset_start(struct virtio_device *dev)
     dev->state = VIRTIO_RESETTING;
     dev->status = 0;
     dev->features = 0;
-    dev->reset_deadline_ns = dev->hal->now(dev->hal->ctx) + VIRTIO_RESET_TIMEOUT;
     dev->transport->reset(dev->transport->ctx);
+}
+
+void virtio_reset_start(struct virtio_device *dev)
+{
+    renew_deadline(dev);
+    start_reset(dev);
 }
 
 int virtio_reset_poll(struct virtio_device *dev)
@@ -79,14 +89,19 @@ int virtio_reset_poll(struct virtio_device *dev)
     return -ETIMEDOUT;
 }
 
-int virtio_reset(struct virtio_device *dev)
+static int wait_for_reset(struct virtio_device *dev)
 {
     int err;
 
-    virtio_reset_start(dev);
     while ((err = virtio_reset_poll(dev)) == -EAGAIN)
         dev->hal->relax(dev->hal->ctx);
     return err;
+}
+
+int virtio_reset(struct virtio_device *dev)
+{
+    virtio_reset_start(dev);
+    return wait_for_reset(dev);
 }
 
 void virtio_gone(struct virtio_device *dev)
@@ -101,10 +116,22 @@ void virtio_gone(struct virtio_device *dev)
 
 /* ---- features ---- */
 
+/* All attempts of one start have one deadline for their resets, so that a slow device holds nobody up for longer
+ * than one reset may take (R-H-12). */
+static int reset_for_attempt(struct virtio_device *dev)
+{
+    if (dev->state == VIRTIO_RESET || !dev->reset_deadline_ns)
+        renew_deadline(dev);
+    if (dev->state == VIRTIO_RESET)
+        return 0;
+    start_reset(dev);
+    return wait_for_reset(dev);
+}
+
 /* Reset .. DRIVER; dev->offered. */
 static int begin(struct virtio_device *dev)
 {
-    int err = dev->state == VIRTIO_RESET ? 0 : virtio_reset(dev);
+    int err = reset_for_attempt(dev);
 
     if (err)
         return err;
@@ -315,6 +342,7 @@ int virtio_driver_ok(struct virtio_device *dev)
     assert(dev->state == VIRTIO_NEGOTIATED);
     /* Before the write: the device may interrupt at once. */
     dev->state = VIRTIO_LIVE;
+    dev->reset_deadline_ns = 0;
     status_add(dev, STATUS_LIVE);
     if (virtio_poll_status(dev) != 0)
         return -EPROTO;

@@ -106,7 +106,7 @@ struct virtio_device {
     uint8_t status;             /* what we last wrote */
     uint64_t offered, features; /* features: negotiated; 0 before FEATURES_OK */
     struct virtio_vectors vectors;
-    uint64_t reset_deadline_ns;
+    uint64_t reset_deadline_ns; /* of the resets of this start; 0: none under way */
     struct vq *queues[VIRTIO_MAX_QUEUES]; /* by spec index; NULL: not created */
     struct virtio_errors errors;
 };

@@ -104,6 +104,26 @@ static void a_reset_behind_our_back_is_noticed(void **state)
     balloon_rig_end(&r);
 }
 
+/* Its offer names queues that it does not have, so it is negotiated with several times; a start that fails is
+ * reset once more. All of them wait no longer than one. */
+static void slow_resets_of_one_start_have_one_deadline(void **state)
+{
+    (void)state;
+    start(0);
+    for (unsigned i = 2; i < VIRTIO_MODEL_QUEUES; i++)
+        r.v.model.queues[i].max = 0;
+    r.v.model.lies.ok_needs_reset = true;
+    r.v.model.lies.reset_polls = 600;
+    r.v.hal.relax_ns = NS_PER_MS;
+    virtio_model_need_reset(&r.v.model);
+    r.longest_step_ns = 0;
+    balloon_rig_run(&r, 10 * NS_PER_S);
+    assert_true(balloon_rig_status(&r).restart_failures > 0);
+    assert_in_range(r.longest_step_ns, 600 * NS_PER_MS,
+                    VIRTIO_RESET_TIMEOUT + 2 * NS_PER_MS);
+    balloon_rig_end(&r);
+}
+
 static void a_slow_reset_is_waited_for_in_steps(void **state)
 {
     (void)state;
@@ -438,6 +458,7 @@ int main(void)
         cmocka_unit_test(a_device_that_asks_for_a_reset_gets_it),
         cmocka_unit_test(a_reset_behind_our_back_is_noticed),
         cmocka_unit_test(a_slow_reset_is_waited_for_in_steps),
+        cmocka_unit_test(slow_resets_of_one_start_have_one_deadline),
         cmocka_unit_test(a_dead_device_keeps_what_it_was_last_told),
         cmocka_unit_test(ring_lies_end_in_a_reset_with_all_frames_back),
         cmocka_unit_test(lies_in_the_statistics_queue_too),

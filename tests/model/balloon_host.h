@@ -152,6 +152,7 @@ struct balloon_rig {
     struct virtio_balloon *vb;
     bool irq_works; /* false: the device's interrupts are lost */
     unsigned steps;
+    uint64_t longest_step_ns; /* by the clock of the HAL */
 };
 
 #define BALLOON_FEATURES                                                \

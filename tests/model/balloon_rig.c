@@ -109,7 +109,9 @@ static bool run_one(struct balloon_rig *r, uint64_t until_ns)
     hal->wakes = 0;
     hal->now_ns += 20 * NS_PER_US;
     r->steps++;
+    uint64_t begun_ns = hal->now_ns;
     virtio_balloon_step(r->vb);
+    r->longest_step_ns = max_u64(r->longest_step_ns, hal->now_ns - begun_ns);
     return true;
 }
 
