@@ -141,19 +141,23 @@ static void ask_setting(struct mmio_search *search)
     }
 }
 
-static void ask_block(struct mmio_search *search, const void *aml, size_t len)
+static void ask_block(struct mmio_search *search, const char *kind, const void *aml,
+                      size_t len)
 {
-    struct mmio_acpi_errors errors = {0};
     struct mmio_dev dev;
     size_t pos = 0;
     int err = 0;
 
     for (unsigned i = 0; i <= PLACES_MAX && err != -ENODEV; i++) {
+        struct mmio_acpi_errors errors = {0};
+
         err = mmio_acpi_next(aml, len, &pos, &dev, &errors);
         if (err == 0)
             take(search, dev);
         else if (err != -ENODEV)
-            log_warn("virtio: an ACPI device LNRO0005 is not understood");
+            log_warn(
+                "virtio: the ACPI device LNRO0005 before byte %zu of a %s is left out: %s",
+                pos, kind, mmio_acpi_why(&errors));
     }
 }
 
@@ -167,7 +171,7 @@ static void ask_acpi(struct mmio_search *search)
         const void *aml;
 
         while ((aml = acpi_next(kinds[i], &at, &len)) != NULL)
-            ask_block(search, aml, len);
+            ask_block(search, kinds[i], aml, len);
     }
 }
 

@@ -54,6 +54,9 @@ struct mmio_acpi_errors {
 int mmio_acpi_next(const uint8_t *aml, size_t size_bytes, size_t *pos,
                    struct mmio_dev *out, struct mmio_acpi_errors *errors);
 
+/* A few words on the first reason that is counted, to print beside the place; NULL: none is. */
+const char *mmio_acpi_why(const struct mmio_acpi_errors *errors);
+
 /* ---- microvm slots ---- */
 
 #define MMIO_SLOTS_ADDR UINT64_C(0xFEB00000)

@@ -6,6 +6,7 @@
  */
 #include "drivers/bus/mmio.h"
 
+#include "base/bits.h"
 #include "base/err.h"
 
 #define AML_NAME        0x08u /* 20.2.5.1 */
@@ -269,4 +270,25 @@ int mmio_acpi_next(const uint8_t *aml, size_t size_bytes, size_t *pos,
         return 0;
     (*fault)++;
     return -EPROTO;
+}
+
+const char *mmio_acpi_why(const struct mmio_acpi_errors *errors)
+{
+    const struct {
+        uint64_t count;
+        const char *words;
+    } reasons[] = {
+        {errors->no_device, "it stands in no device"},
+        {errors->no_crs, "it has no _CRS"},
+        {errors->crs_kind, "its _CRS is not a plain buffer"},
+        {errors->crs_length, "a length of its _CRS runs past the end"},
+        {errors->descriptor, "a resource of an unknown kind or shape"},
+        {errors->no_memory, "not one memory range"},
+        {errors->no_irq, "not one interrupt"},
+    };
+
+    for (unsigned i = 0; i < ARRAY_LEN(reasons); i++)
+        if (reasons[i].count)
+            return reasons[i].words;
+    return NULL;
 }

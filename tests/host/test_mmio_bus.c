@@ -382,6 +382,27 @@ static void lengths_that_run_past_are_refused(void **state)
 }
 
 /* However the block is cut, nothing is read outside of it and nothing is found in half. */
+static void each_reason_has_words_of_its_own(void **state)
+{
+    enum { REASONS = sizeof(struct mmio_acpi_errors) / sizeof(uint64_t) };
+    const char *words[REASONS];
+    union {
+        struct mmio_acpi_errors errors;
+        uint64_t counters[REASONS];
+    } u;
+
+    (void)state;
+    for (unsigned i = 0; i < REASONS; i++) {
+        memset(&u, 0, sizeof(u));
+        assert_null(mmio_acpi_why(&u.errors));
+        u.counters[i] = 1;
+        words[i] = mmio_acpi_why(&u.errors);
+        assert_non_null(words[i]);
+        for (unsigned k = 0; k < i; k++)
+            assert_string_not_equal(words[i], words[k]);
+    }
+}
+
 static void a_cut_block_gives_no_device(void **state)
 {
     struct mmio_acpi_errors errors;
@@ -425,6 +446,7 @@ int main(void)
         cmocka_unit_test(strange_resources_are_refused),
         cmocka_unit_test(strange_devices_are_refused),
         cmocka_unit_test(lengths_that_run_past_are_refused),
+        cmocka_unit_test(each_reason_has_words_of_its_own),
         cmocka_unit_test(a_cut_block_gives_no_device),
         cmocka_unit_test(slots_are_where_qemu_has_them),
     };
