@@ -6,16 +6,18 @@ import random
 
 import pytest
 
-pytest.register_assert_rewrite("driven", "under_vmware")  # they say what was compared, too
+pytest.register_assert_rewrite("driven", "event_page", "under_vmware")  # they say what was compared, too
 
-from driven import SEEN_EVENTS, Driven  # noqa: E402
+import event_page  # noqa: E402
+import matrix  # noqa: E402
+from driven import Driven  # noqa: E402
 from host.errors import ToolError  # noqa: E402
 from host.qemu import Guest, GuestSpec  # noqa: E402
 
 
-def pytest_collection_modifyitems(items):
-    """test_schema.py comes last: it looks at what the guests of all other files have said."""
-    items.sort(key=lambda item: item.path.name == "test_schema.py")
+def pytest_terminal_summary(terminalreporter):
+    for line in matrix.summary(terminalreporter.getreports("passed")):
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
@@ -40,8 +42,7 @@ def start(build):
             except (AssertionError, ToolError):
                 print(f"{case.name}: last serial line: {guest.last_line}")
                 raise
-            finally:
-                SEEN_EVENTS.extend(driven.events())
+            event_page.check(driven.events())
 
     return begin
 

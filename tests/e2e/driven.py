@@ -7,7 +7,6 @@ from host.host_memory import PAGE, cpu_seconds, overlap
 
 READY_TIMEOUT = {"pvh": 20, "efi": 90}
 KERNEL_SWING = 128 << 10  # frame maps and page sets of blocks in pieces come and go
-SEEN_EVENTS = []  # of every guest of this session: compared with docs/events.md at the end
 
 
 class Driven:
@@ -19,10 +18,7 @@ class Driven:
         self.kernel_bytes = self.table_bytes = None
 
     def wait_ready(self, since=0):
-        event = self.guest.wait_for(lambda e: e.has(event="ready"),
-                                    READY_TIMEOUT[self.case.boot], since, "event=ready")
-        SEEN_EVENTS.extend(self.events(since))
-        return event
+        return self.guest.wait_for(lambda e: e.has(event="ready"), READY_TIMEOUT[self.case.boot], since, "event=ready")
 
     def events(self, since=0, **words):
         return [e for e in self.guest.events_since(since)[0] if e.has(**words)]

@@ -8,6 +8,7 @@ chance in it: the same tables give the same cases.
 
 import collections
 import itertools
+import statistics
 
 from cases import MMIO, V2, Case
 from host.errors import MIB
@@ -117,6 +118,15 @@ def queues_of(choice):
     names = ["inflate", "deflate", "stats"]
     names += [name for bit, name in ((3, "hint"), (5, "report")) if bit in features]
     return ",".join(f"{name}:{number}" for number, name in enumerate(names))
+
+
+def summary(reports):
+    """Lines on the cases that passed: how many, and the slowest by PVH and by EFI."""
+    for boot in FACTORS["boot"]:
+        took = {report.duration: report.nodeid for report in reports if f"::test_five_targets[{boot}-" in report.nodeid}
+        if took:
+            yield (f"matrix: {len(took)} cases by {boot}, the slowest took {max(took):.1f} s "
+                   f"({took[max(took)].rpartition('[')[2][:-1]}), the median {statistics.median(took):.1f} s")
 
 
 CASES = choose()

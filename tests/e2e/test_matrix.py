@@ -2,9 +2,6 @@
 """The matrix (matrix.py): on each machine five random targets, and each time the RAM file must have holes
 where the balloon is, and keep them while the guest writes to all it has left."""
 
-import statistics
-import time
-
 import pytest
 from host.errors import MIB
 from host.host_memory import PAGE, cpu_seconds
@@ -15,25 +12,6 @@ STEPS = 5
 WIDTH = 40 * MIB  # targets differ by so much at most
 PVH_CASES, EFI_CASES = 150, 15
 PVH_CASE_S = 3  # a case by PVH, of QEMU's CPU time: a busy machine takes longer, not more of that
-TOOK = {"pvh": {}, "efi": {}}  # seconds by case
-
-
-@pytest.fixture(scope="module", autouse=True)
-def total(request):
-    """Printed at the end: how many cases, how long, and the slowest by PVH and by EFI."""
-    start = time.monotonic()
-    yield
-    by_efi = sum(choice.boot == "efi" for choice in CASES)
-    lines = [f"\nmatrix: {len(CASES) - by_efi} cases by PVH and {by_efi} by EFI declared,"
-             f" {time.monotonic() - start:.0f} s"]
-    for way, took in TOOK.items():
-        if took:
-            slowest = max(took, key=took.get)
-            lines.append(f"by {way} the slowest of {len(took)} took {took[slowest]:.1f} s ({slowest}),"
-                         f" the median {statistics.median(took.values()):.1f} s")
-    manager = request.config.pluginmanager
-    with manager.getplugin("capturemanager").global_and_fixture_disabled():  # else it is for failures only
-        manager.getplugin("terminalreporter").write_line("\n".join(lines))
 
 
 def test_any_two_values_that_can_meet_do():
@@ -47,12 +25,10 @@ def test_any_two_values_that_can_meet_do():
 
 @pytest.mark.parametrize("choice", CASES, ids=["-".join(choice) for choice in CASES])
 def test_five_targets(boot, rng, choice):
-    case, start = case_of(choice), time.monotonic()
-    with boot(case) as guest:
+    with boot(case_of(choice)) as guest:
         check_attached(guest, choice)
         walk(guest, rng)
         cpu = cpu_seconds(guest.guest.process.pid)
-    TOOK[choice.boot][case.name] = time.monotonic() - start
     print(f"{cpu:.2f} s of CPU time")
     assert cpu <= PVH_CASE_S or choice.boot != "pvh"
 

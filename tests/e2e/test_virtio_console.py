@@ -11,7 +11,6 @@ import time
 
 import pytest
 from cases import CONSOLE, CONSOLES, Case
-from driven import SEEN_EVENTS
 from host import events
 from host.errors import MIB
 from test_console import connect
@@ -133,7 +132,6 @@ def test_last_words(boot):
         assert "as asked for" in panic.get("reason")
         assert guest.guest.exit_status() == 7
         assert guest.guest.last_words.startswith("panic: ")
-        SEEN_EVENTS.extend(guest.events())
 
 
 def test_it_sleeps_with_the_machine(boot):

@@ -4,9 +4,9 @@
 import contextlib
 import time
 
+import event_page
 import pytest
 import vmhost
-from driven import SEEN_EVENTS
 
 READY_TIMEOUT, TIMEOUT = 20, 60
 SLACK = 511  # the modern policy stops less than a block off
@@ -19,11 +19,9 @@ def boot(build, tmp_path):
     @contextlib.contextmanager
     def begin(*words, config=QUICK, image="aerostat.elf", **fields):
         with vmhost.Run(build, build / image, tmp_path, words, config, **fields) as run:
-            try:
-                run.guest.wait_for(lambda e: e.has(event="ready"), READY_TIMEOUT)
-                yield run
-            finally:
-                SEEN_EVENTS.extend(run.guest.events_since(0)[0])
+            run.guest.wait_for(lambda e: e.has(event="ready"), READY_TIMEOUT)
+            yield run
+            event_page.check(run.guest.events_since(0)[0])
     return begin
 
 
