@@ -39,15 +39,15 @@ FIGURES = (INFLATE_TOUCHED, INFLATE_UNTOUCHED, REPORT_TOUCHED, INFLATE_REPORTED,
 
 
 class StoppedMachine(guests.Guest):
-    """The machine of the benches, whose CPU never runs; `qtest` drives it."""
+    """The machine of the benches, whose CPU never runs; `qtest` drives it. `extra` are words for QEMU."""
 
-    def __init__(self, backing, image):
+    def __init__(self, backing, image, extra=()):
         self._socket_folder = tempfile.mkdtemp(prefix="aerostat-qtest-")
         path = f"{self._socket_folder}/socket"
         super().__init__("floor", image, backing, memory=MEMORY,
                          balloon="virtio-balloon-pci,free-page-reporting=on",
                          extra=("-S", "-qtest", f"unix:{path},server=on,wait=off",
-                                "-qtest-log", "/dev/null"))
+                                "-qtest-log", "/dev/null", *extra))
         self.qtest = None
 
     def start(self):

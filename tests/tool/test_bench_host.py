@@ -387,6 +387,21 @@ def test_each_command_says_what_it_does(name):
     assert re.search(r"\n\n\w.{30,}", done.stdout)
 
 
+def test_work_of_the_host_is_compared_with_linux_and_with_the_floor():
+    work = command("host-work")
+
+    def turns(*counts):
+        return [{case: dict.fromkeys(work["COLUMNS"], n) for case in work["CASES"]} for n in counts]
+
+    rows = work["table"]({"aerostat": turns(500, 1, 512), "linux": turns(1024), "floor": turns(0)}, "4k").splitlines()
+    assert len(rows) == 2 + 3 * 5
+    told = {tuple(cell.strip() for cell in row.split("|")[1:3]): row.split("|")[4:-1] for row in rows[2:]}
+    case = work["CASES"][0]
+    assert set(told[case, "aerostat"]) == {" 500 "}
+    assert set(told[case, "linux / aerostat"]) == {" 2.05 "}
+    assert set(told[case, "floor / aerostat"]) == {" - "}  # nothing there to compare with
+
+
 def test_memory_that_never_leaves_is_later_than_any_other():
     cell = command("free-to-rss")["cell"]
     assert cell([0.01, 0.03, 0.02]) == "20 (10–30)"
