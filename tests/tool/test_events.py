@@ -2,6 +2,7 @@
 """The parser of `@` lines: the form, firmware's noise around it, and lines that are no events."""
 
 import random
+import time
 
 import pytest
 from host.events import parse_line
@@ -32,6 +33,24 @@ def test_number_of_a_word_that_is_none():
 def test_a_line_cut_by_a_reset_is_not_taken_for_a_part_of_the_next(cut):
     event = parse_line(cut + "@ t=3 balloon=virtio target=512 actual=2")
     assert (event.t, event.words) == (3, {"balloon": "virtio", "target": "512", "actual": "2"})
+
+
+def test_a_line_cut_in_quotes_is_told_from_one_with_quotes():
+    event = parse_line('@ t=7 event=error reason="no su@ t=3 balloon=virtio event=attached at="00:02.0" irq=msix')
+    assert (event.t, event.get("event"), event.get("at"), event.get("irq")) == (3, "attached", "00:02.0", "msix")
+
+
+@pytest.mark.parametrize("before", ["", "@ t=4 balloon=virtio tar"])
+def test_an_app_speaks_for_nobody_else(before):
+    event = parse_line(before + "@ t=7 app=evil y=@ t=99 event=panic @ t=99 event=panic")
+    assert (event.t, event.get("app"), event.get("event")) == (7, "evil", "panic")
+
+
+@pytest.mark.parametrize("text", ['x="\\', '@ t=1 ="\\', "a", '@ t=1 a="', "@ t=1 a"])
+def test_no_line_takes_long(text):
+    start = time.process_time()
+    parse_line(text[:6] + text[6:] * 30000 if text[:1] == "@" else text * 30000)
+    assert time.process_time() - start < 0.5
 
 
 def test_a_quoted_head_is_a_value():

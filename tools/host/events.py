@@ -7,8 +7,8 @@ A guest is not trusted either: what does not have the form is no event, never an
 import re
 
 _ESCAPES = re.compile(r"\x1b(?:\[[0-9;?=]*[A-Za-z]|[()][A-Z0-9]|[A-Z=>])")
-_WORD = re.compile(r'([A-Za-z_][\w.-]*)=("(?:[^"\\]|\\.)*"|\S*)')
-_HEAD_OR_QUOTED = re.compile(r'@ t=(\d{1,20})(?: |$)|"(?:[^"\\]|\\.)*"')
+_WORD = re.compile(r'(?<!\S)([A-Za-z_][\w.-]*)=("(?:[^"\\]|\\.)*"|\S*)')
+_HEAD_OR_QUOTED = re.compile(r'@ t=(\d{1,20})(?: |$)|(?<==)"(?:[^"\\]|\\.)*"(?!\S)')
 
 
 class Event:
@@ -42,14 +42,23 @@ def clean(line):
     return _ESCAPES.sub("", line).strip("\r\n\0")
 
 
+def _head_of(line):
+    """A guest that is reset or loaded in the middle of a line goes on behind what it had said of it: the last head
+    counts. But all words of an app are the app's, whatever they look like."""
+    head = None
+    for found in _HEAD_OR_QUOTED.finditer(line):
+        head = found if found[1] else head
+        if head and line.startswith("app=", head.end()):
+            break
+    return head
+
+
 def parse_line(line, host=0.0):
-    """The Event in a line, or None. A guest that is reset or loaded in the middle of a line goes on behind what it
-    had said of it: the last head counts."""
+    """The Event in a line, or None."""
     line = clean(line)
-    heads = [found for found in _HEAD_OR_QUOTED.finditer(line) if found[1]]
-    if line[:1] != "@" or not heads:
+    head = _head_of(line) if line[:1] == "@" else None
+    if not head:
         return None
-    head = heads[-1]
     words = {}
     for key, value in _WORD.findall(line, head.end()):
         words[key] = value[1:-1] if value[:1] == '"' and value[-1:] == '"' else value
