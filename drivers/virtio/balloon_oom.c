@@ -100,7 +100,7 @@ static uint64_t await_reset(struct virtio_balloon *vb)
 {
     uint64_t before = ours(vb);
 
-    while (vb->state == VIRTIO_BALLOON_RESETTING) {
+    while (ours(vb) && vb->state == VIRTIO_BALLOON_RESETTING) {
         vb_now(vb);
         vb_step_reset(vb);
         vb->hal->relax(vb->hal->ctx);

@@ -142,7 +142,7 @@ void vb_step_rest(struct virtio_balloon *vb)
     log_to(&vb->hal->log, LOG_WARN, "virtio-balloon: does not start again: %s",
            err_name(err));
     if (vb->dev.state == VIRTIO_DEAD) {
-        /* Each try might cost the rings that it may still write to. */
+        /* R-T-02: it is given up on. */
         vb->state = VIRTIO_BALLOON_DEAD;
         return;
     }
@@ -161,6 +161,7 @@ void virtio_balloon_resume(struct virtio_balloon *vb, struct virtio_vectors vect
     vb->irq = vb->opts.is_polled ? VB_IRQ_POLLED : VB_IRQ_UNPROVEN;
     vb->missed_in_row = 0;
     vb->goal = vb->state = VIRTIO_BALLOON_RESTING;
+    vb->is_restarting = false;
     vb->restart_at_ns = 0;
     vb->hal->wake(vb->hal->ctx);
 }

@@ -381,7 +381,6 @@ static void lengths_that_run_past_are_refused(void **state)
     assert_int_equal(errors.crs_kind, 1);
 }
 
-/* However the block is cut, nothing is read outside of it and nothing is found in half. */
 static void each_reason_has_words_of_its_own(void **state)
 {
     enum { REASONS = sizeof(struct mmio_acpi_errors) / sizeof(uint64_t) };
@@ -403,6 +402,7 @@ static void each_reason_has_words_of_its_own(void **state)
     }
 }
 
+/* However the block is cut, nothing is read outside of it and nothing is found in half. */
 static void a_cut_block_gives_no_device(void **state)
 {
     struct mmio_acpi_errors errors;

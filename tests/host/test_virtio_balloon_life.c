@@ -283,6 +283,27 @@ static void a_dead_device_that_is_removed_keeps_nothing(void **state)
     }
 }
 
+/* Its slow reset before a new start had begun when the machine fell asleep; the wake begins another one. */
+static void sleep_in_the_middle_of_a_reset(void **state)
+{
+    (void)state;
+    start(0);
+    virtio_model_need_reset(&r.v.model);
+    balloon_rig_run(&r, 20 * NS_PER_MS);
+    assert_int_equal(state_now(), VIRTIO_BALLOON_RESTING);
+    r.v.model.lies.reset_polls = 100;
+    r.v.hal.now_ns += NS_PER_S;
+    virtio_balloon_step(r.vb);
+    virtio_balloon_quiesce(r.vb);
+    balloon_rig_settle(&r);
+    assert_int_equal(state_now(), VIRTIO_BALLOON_ASLEEP);
+    balloon_rig_run(&r, 100 * NS_PER_S);
+    virtio_balloon_resume(r.vb, r.opts.vectors);
+    balloon_rig_run(&r, NS_PER_S);
+    assert_int_equal(state_now(), VIRTIO_BALLOON_LIVE);
+    balloon_rig_end(&r);
+}
+
 /* The machine that wakes may have other interrupts than the one that fell asleep. */
 static void waking_takes_the_interrupts_there_are_now(void **state)
 {
@@ -337,6 +358,7 @@ int main(void)
         cmocka_unit_test(without_a_limit_a_broken_device_starts_at_once),
         cmocka_unit_test(vectors_that_are_refused_at_a_new_start_are_done_without),
         cmocka_unit_test(a_dead_device_that_is_removed_keeps_nothing),
+        cmocka_unit_test(sleep_in_the_middle_of_a_reset),
         cmocka_unit_test(waking_takes_the_interrupts_there_are_now),
         cmocka_unit_test(a_device_that_dies_at_its_start_keeps_what_was_posted),
     };
