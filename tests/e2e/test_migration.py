@@ -15,7 +15,8 @@ PAIRS = 3
 MOST_SENT = 0.10  # of what goes over the wire without hints
 LINK = 128 * MIB  # bytes a second: QEMU's own default, and what a Gigabit link carries
 FILLED, KEPT = 900 * MIB, 20 * MIB
-TOUCH = "touch --size=8M --pattern=random --write=10 --seconds="
+SLOW_LINK, WANTED = 4 * MIB, 600 * MIB
+TOUCH = "touch --size={}M --pattern=random --write=10 --seconds={}"
 LOW = 48 * MIB
 
 
@@ -51,10 +52,19 @@ def hmp(guest, line):
 
 def migrate(source, destination, tmp_path, bandwidth=8 * GIB):
     """Move the guest at so many bytes a second; what query-migrate says in the end."""
+    begin_migration(source, destination, tmp_path, bandwidth)
+    return end_migration(source, destination)
+
+
+def begin_migration(source, destination, tmp_path, bandwidth):
     uri = f"unix:{tmp_path}/migration"
     destination.qmp.execute("migrate-incoming", uri=uri)
     source.qmp.execute("migrate-set-parameters", max_bandwidth=bandwidth, downtime_limit=1000)
-    done = source.qmp.migrate(uri, timeout=120)
+    source.qmp.execute("migrate", uri=uri)
+
+
+def end_migration(source, destination):
+    done = source.qmp.migration_end(timeout=120)
     assert done["status"] == "completed", done
     deadline = time.monotonic() + 20
     while destination.qmp.execute("query-status")["status"] != "running":
@@ -70,9 +80,9 @@ def check_alive(guest, target):
     assert guest.check_size() == target
 
 
-def begin(guest, seconds):
+def begin(guest, seconds, size=8):
     """Start the app, and see that it has begun: typing is not part of a guest's state."""
-    guest.guest.ask(f"run {TOUCH}{seconds}", event="app_start")
+    guest.guest.ask(f"run {TOUCH.format(size, seconds)}", event="app_start")
 
 
 def expect_end(guest, since):
@@ -124,6 +134,31 @@ def test_hinted_memory_is_not_sent(start, tmp_path):
         print(f"MiB sent {name} hints: {', '.join(f'{x / MIB:.1f}' for x in sent[hint])}")
     print(f"medians: {share:.1%}")
     assert share <= MOST_SENT
+
+
+def test_an_app_gets_what_was_hinted(start, tmp_path):
+    """Most of the memory is with the host as hints, and the migration would last for minutes."""
+    with start(HINTS, config="balloon.hint=on", ram="private") as source, \
+         start(HINTS, config="balloon.hint=on", ram="private", incoming=True) as destination:
+        source.wait_ready()
+        source.fill_and_free(f"{FILLED // MIB}M")
+        begin_migration(source, destination, tmp_path, SLOW_LINK)
+        wait_for_memory(source, "hinted", FILLED // 2)
+        begin(source, 5, size=WANTED // MIB)
+        wait_for_memory(source, "app", WANTED)
+        assert source.mem().number("hinted") < FILLED // 2
+        source.qmp.execute("migrate-set-parameters", max_bandwidth=8 * GIB)
+        end_migration(source, destination)
+        expect_end(destination, 0)
+        assert destination.events(event="error") == []
+        check_alive(destination, GIB // 2)
+
+
+def wait_for_memory(guest, state, size):
+    deadline = time.monotonic() + 20
+    while (now := guest.mem()).number(state) < size:
+        assert time.monotonic() < deadline, f"{now}: not {size} bytes {state}"
+        time.sleep(0.05)
 
 
 # ---- while the balloon moves and an app runs ----

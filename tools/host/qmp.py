@@ -91,9 +91,8 @@ class Qmp:
             raise QmpError(f"QMP query-balloon: no number in {_short(value)}")
         return actual
 
-    def migrate(self, uri, timeout):
-        """Send the guest to `uri` and wait for the end of that, however it is; query-migrate's answer."""
-        self.execute("migrate", uri=uri)
+    def migration_end(self, timeout):
+        """Wait for the end of a migration, however it is; query-migrate's answer."""
         deadline = time.monotonic() + timeout
         while True:
             value = self.execute("query-migrate")
