@@ -2,6 +2,8 @@
 """What every pytest case shares: the modules of tools/aerostat and of the monitor, the build folder, the
 marker."""
 
+import contextlib
+import fcntl
 import pathlib
 import sys
 
@@ -19,6 +21,24 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "e2e: boots the real guest in QEMU")
+    config.addinivalue_line("markers", "alone: measures time, so no other case of this tree runs beside it")
+
+
+@contextlib.contextmanager
+def turn(alone):
+    """Among the cases that run side by side in processes of their own. One that wants to be alone keeps the door while
+    it waits for the others to leave the room, so that it is not overtaken for ever. The locked files are just there."""
+    with open(ROOT / "tests/conftest.py", "rb") as door, open(ROOT / "tests/e2e/conftest.py", "rb") as room:
+        fcntl.flock(door, fcntl.LOCK_EX)
+        fcntl.flock(room, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        fcntl.flock(door, fcntl.LOCK_UN)
+        yield
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_protocol(item):
+    with turn(item.get_closest_marker("alone")):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -99,6 +99,7 @@ def test_disk_image_boots(boot, case):
         assert guest.check_size() == target
 
 
+@pytest.mark.alone
 def test_start_to_first_actual(start):
     """QEMU's start to the driver's first write of `actual`; memory size must not show."""
     times = {case.name: [] for case in START}

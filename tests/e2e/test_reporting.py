@@ -72,6 +72,7 @@ def test_an_app_that_frees_is_followed_while_it_runs(boot):
 
 
 # What is released lies in runs of so many pages, at random, and hardly a block of it is whole.
+@pytest.mark.alone
 @pytest.mark.parametrize("order, run, leaves", [(9, 64, False), (4, 64, True), (0, 1, True)])
 def test_a_fragmented_guest_gives_pieces(boot, order, run, leaves):
     with boot(Q35, config=f"report.order={order}") as guest:

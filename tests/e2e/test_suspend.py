@@ -120,6 +120,7 @@ def test_what_comes_while_it_falls_asleep_is_taken_in_after_it(boot):
         reach(guest, 64 * MIB)
 
 
+@pytest.mark.alone
 def test_many_times_in_a_row(boot, rng):
     """Each time with another target, also set while it sleeps; memory that was filled stays as it was. With more
     CPUs, which firmware starts at each wake, sometimes late: they must not run through memory of ours."""

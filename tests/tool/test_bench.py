@@ -175,6 +175,7 @@ def test_a_fall_is_over_when_nearly_all_of_it_has_gone():
     assert measure.fall_of([]) == (0, None)
 
 
+@pytest.mark.alone
 def test_the_watch_sees_our_own_memory_come_and_go():
     with measure.RssWatch(os.getpid()) as watch:
         memory = mmap.mmap(-1, 64 * MIB)
