@@ -107,6 +107,9 @@ def test_mkvm_gives_the_same_bytes_again(tmp_path, kind):
     assert len(hashes) == 1
 
 
+LAST = 'ddb.toolsVersion = "2147483647"\n'
+
+
 def descriptor(tmp_path, text):
     path = tmp_path / "disk"
     path.write_bytes(b"KDMV".ljust(SECTOR, b"x") + text.ljust(20 * SECTOR, b"\0") + b"grains")
@@ -116,16 +119,25 @@ def descriptor(tmp_path, text):
 @pytest.mark.parametrize("content_id", ["0", "7f3", "1234567", "89abcdef"])
 def test_mkvm_finds_a_content_id_of_any_length(tmp_path, content_id):
     """qemu-img draws it and leaves leading zeros out: one in sixteen is shorter than the one it gets."""
-    path = descriptor(tmp_path, f"version=1\nCID={content_id}\nparentCID=ffffffff\n".encode())
+    path = descriptor(tmp_path, f"version=1\nCID={content_id}\nparentCID=ffffffff\n{LAST}".encode())
     runpy.run_path(str(ROOT / "tools" / "mkvm"))["fix_content_id"](path)
-    expected = b"version=1\nCID=a3e05747\nparentCID=ffffffff\n".ljust(20 * SECTOR, b"\0")
+    expected = f"version=1\nCID=a3e05747\nparentCID=ffffffff\n{LAST}".encode().ljust(20 * SECTOR, b"\0")
     assert path.read_bytes() == b"KDMV".ljust(SECTOR, b"x") + expected + b"grains"
+
+
+@pytest.mark.parametrize("stale", [1, 2, 3, 7])
+def test_mkvm_drops_the_end_of_a_longer_descriptor(tmp_path, stale):
+    """qemu-img writes it twice, with another ID: when the second is shorter, the end of the first stays behind it."""
+    path = descriptor(tmp_path, f"CID=12\n{LAST}{LAST[-stale:]}".encode())
+    runpy.run_path(str(ROOT / "tools" / "mkvm"))["fix_content_id"](path)
+    assert path.read_bytes()[SECTOR:21 * SECTOR].rstrip(b"\0") == f"CID=a3e05747\n{LAST}".encode()
 
 
 @pytest.mark.parametrize("text, reason", [
     (b"parentCID=ffffffff\n", "0 content IDs"), (b"CID=1\nCID=2\n", "2 content IDs"),
-    (b"CID=123456789\n", "0 content IDs"), (b"CID=1\n".ljust(20 * SECTOR, b"#"), "no room"),
-], ids=["none", "two", "too long", "full"])
+    (b"CID=123456789\n", "0 content IDs"), (b"CID=1\nddb.x=".ljust(20 * SECTOR - 1, b"#") + b"\n", "no room"),
+    (b"CID=1\n", "no disk database"),
+], ids=["none", "two", "too long", "full", "half"])
 def test_mkvm_leaves_a_descriptor_that_it_cannot_fix(tmp_path, text, reason):
     path = descriptor(tmp_path, text)
     before = path.read_bytes()
