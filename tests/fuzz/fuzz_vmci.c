@@ -97,7 +97,8 @@ static uint32_t bar_read(void *ctx, unsigned bar, uint64_t offset, unsigned widt
     case 0x1C:
         return f->result;
     default:
-        must(offset == 0x08); /* a cause */
+        must(offset == 0x08 ||
+             f->is_fickle); /* a cause; or the BAR's address read wrongly */
         return f->cause = take32(&f->in);
     }
 }
@@ -107,7 +108,7 @@ static void bar_write(void *ctx, unsigned bar, uint64_t offset, unsigned width,
 {
     struct fuzz *f = ctx;
 
-    must(bar == 0 && width == (offset == 0x10 ? 1 : 4));
+    must(bar == 0 && (f->is_fickle || width == (offset == 0x10 ? 1 : 4)));
     f->is_reset = offset == 0x04 && value & 1;
     if (offset == 0x18)
         must((value & ~f->caps) == 0);
