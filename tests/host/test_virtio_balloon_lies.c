@@ -104,81 +104,6 @@ static void a_reset_behind_our_back_is_noticed(void **state)
     balloon_rig_end(&r);
 }
 
-/* A new start of a device whose every reset takes so long. */
-static void restart_slowly(unsigned reset_ms)
-{
-    r.v.model.lies.reset_polls = reset_ms;
-    r.v.hal.relax_ns = NS_PER_MS;
-    virtio_model_need_reset(&r.v.model);
-    r.longest_step_ns = 0;
-    balloon_rig_run(&r, 10 * NS_PER_S);
-}
-
-/* Its offer names queues that it does not have, and it insists on bit 33: four attempts at each start, and three
- * resets between them, which are waited for. */
-static void slow_resets_of_one_start_have_one_deadline(void **state)
-{
-    (void)state;
-    for (unsigned reset_ms = 300; reset_ms <= 600; reset_ms += 300) {
-        balloon_rig_init(&r, BALLOON_FEATURES | BIT64(VIRTIO_F_ACCESS_PLATFORM), 8192);
-        r.v.model.insists = BIT64(VIRTIO_F_ACCESS_PLATFORM);
-        assert_int_equal(balloon_rig_attach(&r), 0);
-        for (unsigned i = 2; i < VIRTIO_MODEL_QUEUES; i++)
-            r.v.model.queues[i].max = 0;
-        restart_slowly(reset_ms);
-        assert_in_range(r.longest_step_ns, 900 * NS_PER_MS, 1002 * NS_PER_MS);
-        if (reset_ms == 300)
-            balloon_rig_end(&r);
-    }
-    assert_int_equal(balloon_rig_status(&r).state, VIRTIO_BALLOON_DEAD);
-    virtio_balloon_destroy(r.vb);
-    r.vb = NULL;
-    rig_end(&r.v);
-}
-
-static void the_reset_of_a_failed_start_holds_nobody_up(void **state)
-{
-    (void)state;
-    start(0);
-    r.v.model.lies.ok_needs_reset = true;
-    restart_slowly(600);
-    assert_true(balloon_rig_status(&r).restart_failures > 0);
-    assert_true(r.longest_step_ns < 2 * NS_PER_MS);
-    balloon_rig_end(&r);
-}
-
-static void a_slow_reset_is_waited_for_in_steps(void **state)
-{
-    (void)state;
-    start(0);
-    balloon_rig_target(&r, 300);
-    balloon_rig_settle(&r);
-    r.v.model.lies.reset_polls = 20;
-    virtio_model_need_reset(&r.v.model);
-    balloon_rig_run(&r, 5 * NS_PER_MS);
-    assert_int_equal(balloon_rig_status(&r).state, VIRTIO_BALLOON_RESETTING);
-    balloon_rig_run(&r, 2 * NS_PER_S);
-    assert_int_equal(r.host.actual, 300);
-    r.v.model.lies.reset_polls = 0;
-    balloon_rig_end(&r);
-}
-
-static void an_oom_call_does_not_wait_for_a_reset_that_brings_nothing(void **state)
-{
-    (void)state;
-    start(0);
-    r.v.model.lies.ok_needs_reset = true;
-    r.v.model.lies.reset_polls = 600;
-    virtio_model_need_reset(&r.v.model);
-    while (balloon_rig_status(&r).restart_failures == 0)
-        balloon_rig_run(&r, NS_PER_MS);
-    assert_int_equal(balloon_rig_status(&r).state, VIRTIO_BALLOON_RESETTING);
-    uint64_t before = r.v.hal.now_ns;
-    assert_int_equal(virtio_balloon_oom(r.vb, 512), 0);
-    assert_true(r.v.hal.now_ns - before < NS_PER_MS);
-    balloon_rig_end(&r);
-}
-
 static void a_dead_device_keeps_what_it_was_last_told(void **state)
 {
     (void)state;
@@ -390,25 +315,6 @@ static void an_oom_call_waits_once(void **state)
     balloon_rig_end(&r);
 }
 
-/* A device that takes its time for the reset before a new start does not hold up the other tasks. */
-static void a_slow_reset_before_a_start_holds_nobody_up(void **state)
-{
-    (void)state;
-    start(0);
-    virtio_model_need_reset(&r.v.model);
-    balloon_rig_run(&r, 20 * NS_PER_MS);
-    assert_int_equal(balloon_rig_status(&r).state, VIRTIO_BALLOON_RESTING);
-    r.v.model.lies.reset_polls = 100;
-    r.v.hal.now_ns += NS_PER_S;
-    uint64_t before = r.v.hal.now_ns;
-    virtio_balloon_step(r.vb);
-    assert_true(r.v.hal.now_ns - before < NS_PER_MS);
-    assert_int_equal(balloon_rig_status(&r).state, VIRTIO_BALLOON_RESTING);
-    balloon_rig_run(&r, NS_PER_S);
-    assert_int_equal(balloon_rig_status(&r).state, VIRTIO_BALLOON_LIVE);
-    balloon_rig_end(&r);
-}
-
 static void (*relax_as_ever)(void *ctx);
 
 static void relax_and_lie(void *ctx)
@@ -496,10 +402,6 @@ int main(void)
         cmocka_unit_test(endless_silence_costs_three_starts_a_minute),
         cmocka_unit_test(a_device_that_asks_for_a_reset_gets_it),
         cmocka_unit_test(a_reset_behind_our_back_is_noticed),
-        cmocka_unit_test(a_slow_reset_is_waited_for_in_steps),
-        cmocka_unit_test(slow_resets_of_one_start_have_one_deadline),
-        cmocka_unit_test(the_reset_of_a_failed_start_holds_nobody_up),
-        cmocka_unit_test(an_oom_call_does_not_wait_for_a_reset_that_brings_nothing),
         cmocka_unit_test(a_dead_device_keeps_what_it_was_last_told),
         cmocka_unit_test(ring_lies_end_in_a_reset_with_all_frames_back),
         cmocka_unit_test(lies_in_the_statistics_queue_too),
@@ -509,7 +411,6 @@ int main(void)
         cmocka_unit_test(oom_without_an_answer_is_bounded),
         cmocka_unit_test(an_oom_call_on_a_dying_device_is_bounded),
         cmocka_unit_test(an_oom_call_waits_once),
-        cmocka_unit_test(a_slow_reset_before_a_start_holds_nobody_up),
         cmocka_unit_test(oom_on_a_ring_that_lies_ends_in_a_reset),
         cmocka_unit_test(detach_from_a_silent_host_still_ends),
         cmocka_unit_test(detach_while_a_restart_is_pending),
