@@ -23,17 +23,35 @@ static void must(bool promise)
 /* Bytes count up: what arrives out of order, twice or cut shows. */
 static struct {
     uint8_t next, seen;
-    size_t checked;
 } text;
 
-static void write_text(size_t len)
+static struct virtio_console_channel_status text_status(void)
+{
+    return console_rig_status(&r).channels[VIRTIO_CONSOLE_TEXT];
+}
+
+/* It did not fit beside what waited, so old lines went for it: only while nobody listens, and whole lines. */
+static void go_on_with_what_is_kept(bool was_open, uint32_t len)
+{
+    uint32_t kept = text_status().waiting_bytes;
+
+    must(!was_open);
+    text.seen = (uint8_t)(text.next - kept);
+    must(kept == len || (uint8_t)(text.seen - 1) == '\n');
+}
+
+static void write_text(uint32_t len)
 {
     char bytes[4096];
+    struct virtio_console_channel_status before = text_status();
 
-    for (size_t i = 0; i < len; i++)
+    for (uint32_t i = 0; i < len; i++)
         bytes[i] = (char)(text.next + i);
-    if (virtio_console_write(r.vc, VIRTIO_CONSOLE_TEXT, bytes, len))
-        text.next = (uint8_t)(text.next + len);
+    if (!virtio_console_write(r.vc, VIRTIO_CONSOLE_TEXT, bytes, len))
+        return;
+    text.next = (uint8_t)(text.next + len);
+    if (before.waiting_bytes + len > VIRTIO_CONSOLE_RING)
+        go_on_with_what_is_kept(before.is_open, len);
 }
 
 static void check_text(void)
