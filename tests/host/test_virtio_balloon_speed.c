@@ -112,6 +112,33 @@ static void a_short_ring_for_one_way_is_enough(void **state)
     }
 }
 
+/* Without tables a block takes two entries; where one is left it waits, and what is open is no failure. */
+static void a_block_waits_for_room_for_all_of_it(void **state)
+{
+    (void)state;
+    prepare(0, 8192);
+    r.v.model.offered &= ~BIT64(VIRTIO_F_INDIRECT_DESC);
+    r.v.model.queues[0].max = r.v.model.queues[0].size = 4;
+    r.opts.wide = VIRTIO_BALLOON_WIDE_ON;
+    r.opts.inflight = 3;
+    r.host.is_slow = true;
+    assert_int_equal(balloon_rig_attach(&r), 0);
+    balloon_rig_target(&r, 100);
+    balloon_rig_run(&r, 20 * NS_PER_MS);
+    balloon_rig_target(&r, 100 + 3 * BLOCK_FRAMES);
+    balloon_rig_run(&r, 20 * NS_PER_MS);
+    assert_int_equal(r.host.kept_count[HOST_INFLATE], 2);
+    assert_int_equal(balloon_rig_status(&r).in_flight_pages, 100 + 2 * BLOCK_FRAMES);
+    while (balloon_rig_answer_any(&r, HOST_INFLATE)) {
+        balloon_rig_run(&r, NS_PER_MS);
+        balloon_rig_check(&r);
+    }
+    assert_int_equal(r.host.actual, 100 + 3 * BLOCK_FRAMES);
+    assert_int_equal(r.host.requests[HOST_INFLATE], 4);
+    assert_int_equal(balloon_rig_status(&r).resets, 0);
+    balloon_rig_end(&r);
+}
+
 static void as_many_requests_are_open_as_is_set(void **state)
 {
     (void)state;
@@ -405,6 +432,7 @@ int main(void)
         cmocka_unit_test(a_block_is_two_elements_where_they_are_not),
         cmocka_unit_test(a_ring_of_one_entry_is_enough),
         cmocka_unit_test(a_short_ring_for_one_way_is_enough),
+        cmocka_unit_test(a_block_waits_for_room_for_all_of_it),
         cmocka_unit_test(as_many_requests_are_open_as_is_set),
         cmocka_unit_test(several_requests_share_a_doorbell_when_the_host_is_quick),
         cmocka_unit_test(blocks_are_usable_at_once_and_told_later),
