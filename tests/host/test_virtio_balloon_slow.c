@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* A device that takes its time for a reset: it holds nobody up, neither the task nor a call for memory, and the resets of
  * one start have one deadline (R-T-02, R-H-12). */
-#include "base/err.h"
 #include "tests/model/balloon_host.h"
 
 #include <setjmp.h>
