@@ -35,7 +35,7 @@ def settle(run):
     """No more faults; wait until the guest has said what the host holds and that stands still: the last bit may still
     be on its way, and a schedule is over before its last frames have moved."""
     run.say("calm")
-    deadline, before = time.monotonic() + 5, None
+    deadline, before = time.monotonic() + TIMEOUT, None
     while (locked := run.audit().number("locked")) != last_size(run) or locked != before:
         assert time.monotonic() < deadline, (run.said("audit")[-1], last_size(run))
         before = locked
