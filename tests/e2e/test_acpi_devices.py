@@ -10,6 +10,7 @@ from host.errors import MIB
 pytestmark = pytest.mark.e2e
 
 HOLE = 0xD0000000  # between RAM and the PCI windows of a q35 of 64 MiB: nothing answers
+SLOT = 0x200  # bytes
 PLACES = 64  # that the kernel looks at
 HEADER = 36  # bytes of a table before its AML
 
@@ -20,10 +21,10 @@ def package(body):
     return bytes((0x40 | length & 0x0F, length >> 4)) + body
 
 
-def device(number, addr, size=0x200, resources=None):
+def device(number, addr, resources=None):
     """A Device with the name, _HID and _CRS of a virtio-mmio slot; `resources` instead of one range and one line."""
     if resources is None:
-        resources = (b"\x86\x09\x00\x01" + addr.to_bytes(4, "little") + size.to_bytes(4, "little") +
+        resources = (b"\x86\x09\x00\x01" + addr.to_bytes(4, "little") + SLOT.to_bytes(4, "little") +
                      b"\x89\x06\x00\x03\x01" + (16).to_bytes(4, "little"))
     crs = resources + b"\x79\x00"
     return b"\x5B\x82" + package(
